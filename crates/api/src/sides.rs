@@ -1,0 +1,1 @@
+//! Sides of a merge between wire and domain.

@@ -1,0 +1,114 @@
+//! Checks of requests: every violation is collected before anything is refused.
+
+use hubshift_domain::id::{self, DeviceId, FleetId, HubId, IdError};
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::fault;
+
+/// Collects violations. Each check returns the value if it is good.
+#[derive(Debug, Default)]
+pub struct Checks {
+    violations: Vec<(String, String)>,
+}
+
+impl Checks {
+    /// Nothing found yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes that a field is wrong.
+    pub fn violation(&mut self, field: &str, problem: impl Into<String>) {
+        self.violations.push((field.to_owned(), problem.into()));
+    }
+
+    /// Takes a result, noting its error under the field.
+    pub fn take<T>(&mut self, field: &str, result: Result<T, IdError>) -> Option<T> {
+        result.map_err(|error| self.violation(field, error.to_string())).ok()
+    }
+
+    /// `fleets/{fleet}`.
+    pub fn fleet(&mut self, field: &str, name: &str) -> Option<FleetId> {
+        self.take(field, id::parse_fleet(name))
+    }
+
+    /// `fleets/{fleet}/hubs/{hub}`.
+    pub fn hub_name(&mut self, field: &str, name: &str) -> Option<(FleetId, HubId)> {
+        self.take(field, id::parse_hub(name))
+    }
+
+    /// `fleets/{fleet}/devices/{device}`.
+    pub fn device_name(&mut self, field: &str, name: &str) -> Option<(FleetId, DeviceId)> {
+        self.take(field, id::parse_device(name))
+    }
+
+    /// A hub's slug.
+    pub fn hub(&mut self, field: &str, slug: &str) -> Option<HubId> {
+        self.take(field, HubId::new(slug))
+    }
+
+    /// A device's id.
+    pub fn device(&mut self, field: &str, text: &str) -> Option<DeviceId> {
+        self.take(field, DeviceId::new(text))
+    }
+
+    /// `fleets/{fleet}/{collection}/{uuid}`.
+    pub fn child(
+        &mut self,
+        field: &str,
+        name: &str,
+        collection: &str,
+        pattern: &'static str,
+    ) -> Option<(FleetId, Uuid)> {
+        let (fleet, id) = self.take(field, id::parse_child(name, collection, pattern))?;
+        match Uuid::parse_str(id) {
+            Ok(uuid) => Some((fleet, uuid)),
+            Err(_) => {
+                self.violation(field, format!("`{id}` is not the id of one of its {collection}"));
+                None
+            }
+        }
+    }
+
+    /// A required request id.
+    pub fn request_id(&mut self, text: &str) -> Option<Uuid> {
+        let parsed = Uuid::parse_str(text).ok();
+        if parsed.is_none() {
+            self.violation("request_id", "is required: a UUID, the same for every repetition");
+        }
+        parsed
+    }
+
+    /// A text of `1..=max` characters.
+    pub fn text(&mut self, field: &str, text: &str, max: usize) {
+        match text.chars().count() {
+            0 => self.violation(field, "is required"),
+            n if n > max => self.violation(field, format!("has {n} characters, at most {max}")),
+            _ => {}
+        }
+    }
+
+    /// A page size: 0 means the default of 50, at most 1000.
+    pub fn page_size(&mut self, size: i32) -> i64 {
+        match size {
+            0 => 50,
+            1..=1000 => i64::from(size),
+            _ => {
+                self.violation("page_size", "must be 0 to 1000");
+                50
+            }
+        }
+    }
+
+    /// Refuses when anything was found.
+    pub fn done(self) -> Result<(), Status> {
+        if self.violations.is_empty() { Ok(()) } else { Err(fault::invalid(self.violations)) }
+    }
+
+    /// The value of a check that must have been good when nothing was found.
+    pub fn require<T>(self, value: Option<T>) -> Result<T, Status> {
+        self.done()?;
+        value.ok_or_else(fault::internal)
+    }
+}

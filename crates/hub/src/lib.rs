@@ -1,0 +1,1 @@
+//! The `Hub` trait and the connector to Azure IoT Hub.

@@ -1,0 +1,1 @@
+//! A private PostgreSQL cluster that never outlives the command that started it.

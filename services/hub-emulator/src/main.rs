@@ -1,0 +1,3 @@
+//! The `hub-emulator` command.
+
+fn main() {}

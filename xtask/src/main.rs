@@ -1,0 +1,3 @@
+//! What CI runs, a person can run.
+
+fn main() {}
