@@ -1,0 +1,95 @@
+//! The pool: lazy, so that a service starts without its database, and never a demoted server.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, Executor};
+
+use crate::StoreError;
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// `postgres://user:password@host:port/database`; several, separated by spaces, when the
+    /// cluster has several hosts: the first that is writable serves.
+    pub urls: String,
+    /// Connections at most.
+    pub max_connections: u32,
+    /// How the sessions name themselves.
+    pub application: &'static str,
+}
+
+/// A pool over the cluster's hosts.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: PgPool,
+    candidates: Vec<PgConnectOptions>,
+}
+
+impl Database {
+    /// Makes the pool without connecting. Errors only when a URL is malformed.
+    pub fn lazy(config: &PoolConfig) -> Result<Self, StoreError> {
+        let candidates = config
+            .urls
+            .split_whitespace()
+            .map(|url| options(url, config.application))
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = candidates.first().cloned().unwrap_or_else(PgConnectOptions::new);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(Duration::from_secs(3))
+            .idle_timeout(Duration::from_secs(60))
+            .before_acquire(|connection, _| Box::pin(is_writable(connection)))
+            .connect_lazy_with(first);
+        Ok(Self { pool, candidates })
+    }
+
+    /// The pool itself.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Finds the host that is writable and points new connections at it. Called by a service's
+    /// watch when the database does not answer; with one host it only tries it.
+    pub async fn repoint(&self) -> Result<(), StoreError> {
+        let mut last = None;
+        for options in &self.candidates {
+            match try_host(options).await {
+                Ok(()) => {
+                    self.pool.set_connect_options(options.clone());
+                    return Ok(());
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.map_or(StoreError::Unavailable(sqlx::Error::PoolClosed), StoreError::from))
+    }
+}
+
+fn options(url: &str, application: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(StoreError::Bug)?;
+    Ok(options.application_name(application).options([
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ]))
+}
+
+async fn try_host(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let connect = sqlx::PgConnection::connect_with(options);
+    let mut connection = tokio::time::timeout(Duration::from_secs(3), connect)
+        .await
+        .map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let writable = is_writable(&mut connection).await?;
+    connection.close().await?;
+    if writable { Ok(()) } else { Err(sqlx::Error::PoolTimedOut) }
+}
+
+/// Whether the session is on a primary. A demoted server answers `on` and is left.
+async fn is_writable(connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
+    use sqlx::Row as _;
+    let row = connection.fetch_one("show transaction_read_only").await?;
+    let read_only: String = row.try_get(0)?;
+    Ok(read_only == "off")
+}
