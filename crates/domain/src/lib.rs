@@ -9,6 +9,7 @@ pub mod hub_state;
 pub mod id;
 pub mod identity;
 pub mod inbox;
+pub mod json_merge;
 pub mod merge;
 pub mod metadata;
 pub mod pacing;
