@@ -6,28 +6,43 @@
 pub mod enums;
 pub mod fault;
 pub mod json;
+pub mod records;
 pub mod sides;
 pub mod times;
 pub mod validate;
 
-#[allow(missing_docs, clippy::all, clippy::pedantic)]
-/// Generated types, by package.
+/// Generated types, by package: `pb::registry` is `hubshift.registry.v1`.
 pub mod pb {
-    /// `hubshift.concierge.v1`.
-    pub mod concierge {
-        tonic::include_proto!("hubshift.concierge.v1");
-    }
-    /// `hubshift.registry.v1`.
-    pub mod registry {
-        tonic::include_proto!("hubshift.registry.v1");
-    }
-    /// `hubshift.merge.v1`.
-    pub mod merge {
-        tonic::include_proto!("hubshift.merge.v1");
-    }
-    /// `hubshift.type.v1`.
-    pub mod types {
-        tonic::include_proto!("hubshift.r#type.v1");
+    pub use generated::hubshift::concierge::v1 as concierge;
+    pub use generated::hubshift::merge::v1 as merge;
+    pub use generated::hubshift::registry::v1 as registry;
+    pub use generated::hubshift::r#type::v1 as types;
+
+    /// The nesting that generated code expects of its packages.
+    #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    mod generated {
+        pub mod hubshift {
+            pub mod concierge {
+                pub mod v1 {
+                    tonic::include_proto!("hubshift.concierge.v1");
+                }
+            }
+            pub mod merge {
+                pub mod v1 {
+                    tonic::include_proto!("hubshift.merge.v1");
+                }
+            }
+            pub mod registry {
+                pub mod v1 {
+                    tonic::include_proto!("hubshift.registry.v1");
+                }
+            }
+            pub mod r#type {
+                pub mod v1 {
+                    tonic::include_proto!("hubshift.r#type.v1");
+                }
+            }
+        }
     }
 }
 

@@ -1,0 +1,214 @@
+//! A service's connection string: `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::secret::Secret;
+
+/// Where a hub is and by which policy to enter.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectionString {
+    /// The host, with `:port` where it is not 443.
+    pub host: String,
+    /// The policy's name.
+    pub policy: String,
+    /// The policy's key.
+    pub key: Secret,
+}
+
+/// What is wrong with a connection string. Never carries a value, only names of fields.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectionStringError {
+    /// A field is not there or empty.
+    #[error("the connection string has no {0}")]
+    Missing(&'static str),
+    /// A field is there twice.
+    #[error("the connection string has {0} twice")]
+    Twice(&'static str),
+    /// A part is not of the form `Name=value` or its name is none of the three.
+    #[error(
+        "part {0} of the connection string is none of HostName=, SharedAccessKeyName=, SharedAccessKey="
+    )]
+    UnknownPart(usize),
+    /// It has a `DeviceId`: it is a device's, not a policy's.
+    #[error("this is a device's connection string; use the one of a shared access policy")]
+    OfADevice,
+    /// The host is a URL, a path or otherwise no host.
+    #[error("HostName must be a host or host:port, without https:// and path")]
+    Host,
+    /// The key is not base64.
+    #[error("SharedAccessKey is not base64")]
+    Key,
+}
+
+const HOST: &str = "HostName";
+const POLICY: &str = "SharedAccessKeyName";
+const KEY: &str = "SharedAccessKey";
+
+impl ConnectionString {
+    /// The connection string as text, key included.
+    pub fn expose(&self) -> String {
+        format!(
+            "{HOST}={};{POLICY}={};{KEY}={}",
+            self.host,
+            self.policy,
+            self.key.expose()
+        )
+    }
+}
+
+impl fmt::Debug for ConnectionString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionString")
+            .field("host", &self.host)
+            .field("policy", &self.policy)
+            .field("key", &self.key)
+            .finish()
+    }
+}
+
+impl FromStr for ConnectionString {
+    type Err = ConnectionStringError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = Parts::read(text)?;
+        let host = parts.host.ok_or(ConnectionStringError::Missing(HOST))?;
+        let policy = parts.policy.ok_or(ConnectionStringError::Missing(POLICY))?;
+        let key = Secret::new(parts.key.ok_or(ConnectionStringError::Missing(KEY))?);
+        if !is_host(host) {
+            return Err(ConnectionStringError::Host);
+        }
+        key.decode().map_err(|_| ConnectionStringError::Key)?;
+        Ok(Self {
+            host: host.to_owned(),
+            policy: policy.to_owned(),
+            key,
+        })
+    }
+}
+
+/// Whether the text can stand between `https://` and `/`: a host, with or without a port.
+pub fn is_host(text: &str) -> bool {
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !name.ends_with(':') => (name, Some(port)),
+        _ => (text, None),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
+    !name.is_empty()
+        && name.chars().all(is_name)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok() || name.starts_with('['))
+}
+
+#[derive(Default)]
+struct Parts<'a> {
+    host: Option<&'a str>,
+    policy: Option<&'a str>,
+    key: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn read(text: &'a str) -> Result<Self, ConnectionStringError> {
+        let mut parts = Self::default();
+        let pieces = text
+            .trim()
+            .split(';')
+            .enumerate()
+            .filter(|(_, piece)| !piece.is_empty());
+        for (index, piece) in pieces {
+            let unknown = ConnectionStringError::UnknownPart(index + 1);
+            let (name, value) = piece.split_once('=').ok_or(unknown.clone())?;
+            parts.set(name.trim(), value.trim(), unknown)?;
+        }
+        Ok(parts)
+    }
+
+    fn set(
+        &mut self,
+        name: &str,
+        value: &'a str,
+        unknown: ConnectionStringError,
+    ) -> Result<(), ConnectionStringError> {
+        let (field, slot) = match name {
+            _ if name.eq_ignore_ascii_case(HOST) => (HOST, &mut self.host),
+            _ if name.eq_ignore_ascii_case(POLICY) => (POLICY, &mut self.policy),
+            _ if name.eq_ignore_ascii_case(KEY) => (KEY, &mut self.key),
+            _ if name.eq_ignore_ascii_case("DeviceId") => {
+                return Err(ConnectionStringError::OfADevice);
+            }
+            _ => return Err(unknown),
+        };
+        if value.is_empty() {
+            return Err(ConnectionStringError::Missing(field));
+        }
+        match slot.replace(value) {
+            Some(_) => Err(ConnectionStringError::Twice(field)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str =
+        "HostName=127.0.0.1:8443;SharedAccessKeyName=owner;SharedAccessKey=Y2FuYXJ5PQ==";
+
+    fn problem(text: &str) -> ConnectionStringError {
+        text.parse::<ConnectionString>().unwrap_err()
+    }
+
+    #[test]
+    fn a_good_one_survives_the_round_trip() {
+        let parsed: ConnectionString = GOOD.parse().unwrap();
+        assert_eq!(parsed.host, "127.0.0.1:8443");
+        assert_eq!(parsed.expose(), GOOD);
+    }
+
+    #[test]
+    fn debug_has_no_key() {
+        let parsed: ConnectionString = GOOD.parse().unwrap();
+        assert!(!format!("{parsed:?}").contains("Y2FuYXJ5"));
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        use ConnectionStringError as E;
+        assert_eq!(problem(""), E::Missing(HOST));
+        assert_eq!(
+            problem("HostName=h;SharedAccessKey=YQ=="),
+            E::Missing(POLICY)
+        );
+        assert_eq!(
+            problem("HostName=h;SharedAccessKeyName=p;SharedAccessKey="),
+            E::Missing(KEY)
+        );
+        assert_eq!(problem(&GOOD.replace("127", "https://127")), E::Host);
+        assert_eq!(problem(&format!("{GOOD};HostName=x")), E::Twice(HOST));
+        assert_eq!(problem(&format!("{GOOD};Canary=x")), E::UnknownPart(4));
+        assert_eq!(
+            problem("HostName=h;DeviceId=d;SharedAccessKey=YQ=="),
+            E::OfADevice
+        );
+        assert_eq!(
+            problem("HostName=h;SharedAccessKeyName=p;SharedAccessKey=?"),
+            E::Key
+        );
+    }
+
+    #[test]
+    fn hosts_are_hosts() {
+        for good in [
+            "h",
+            "h.azure-devices.net",
+            "127.0.0.1:1",
+            "[::1]:8443",
+            "[::1]",
+        ] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in ["", "h/path", "h:port", "h h", "user@h", ":1"] {
+            assert!(!is_host(bad), "{bad}");
+        }
+    }
+}

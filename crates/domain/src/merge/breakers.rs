@@ -1,0 +1,145 @@
+//! Stops a plan that would change too much: an export that was cut short must never turn into
+//! deletions. A tripped breaker needs a second approver, over-quota another hub or unit.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Counts, HubCounts};
+use super::side::Choice;
+use crate::hub_state::named;
+
+/// From which size on a plan needs a second approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breakers {
+    /// Deletions at a hub, in percent of the devices there.
+    pub delete_percent: u32,
+    /// Credentials that change at a hub, in percent of the devices there.
+    pub auth_percent: u32,
+    /// As many changes never trip, however small the fleet.
+    pub always_allowed: u64,
+}
+
+impl Default for Breakers {
+    fn default() -> Self {
+        Self {
+            delete_percent: 10,
+            auth_percent: 20,
+            always_allowed: 5,
+        }
+    }
+}
+
+named!(
+    /// What a breaker watches.
+    Breaker {
+        /// Deletions.
+        MassDelete = "mass_delete",
+        /// Changed credentials.
+        MassAuthChange = "mass_auth_change",
+        /// More devices than the hub takes.
+        OverQuota = "over_quota",
+    }
+);
+
+/// A hub's size before the merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HubSize {
+    /// How many devices it has, by a complete listing.
+    pub devices: u64,
+    /// How many it takes, if that is known.
+    pub quota: Option<u64>,
+}
+
+/// A breaker that tripped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tripped {
+    /// What it watches.
+    pub breaker: Breaker,
+    /// At which hub.
+    pub hub: Choice,
+    /// How many there would be.
+    pub count: u64,
+    /// How many are allowed.
+    pub allowed: u64,
+}
+
+impl Breakers {
+    /// The breakers that a plan trips; empty when one approval is enough.
+    pub fn check(&self, counts: &Counts, primary: HubSize, secondary: HubSize) -> Vec<Tripped> {
+        let mut tripped = self.check_hub(Choice::Primary, &counts.primary, primary);
+        tripped.extend(self.check_hub(Choice::Secondary, &counts.secondary, secondary));
+        tripped
+    }
+
+    fn check_hub(&self, hub: Choice, counts: &HubCounts, size: HubSize) -> Vec<Tripped> {
+        let share = |percent: u32| {
+            let part = u128::from(size.devices) * u128::from(percent) / 100;
+            u64::try_from(part)
+                .unwrap_or(u64::MAX)
+                .max(self.always_allowed)
+        };
+        let after = (size.devices + counts.create).saturating_sub(counts.delete);
+        let quota = size.quota.unwrap_or(u64::MAX);
+        let watched = [
+            (
+                Breaker::MassDelete,
+                counts.delete,
+                share(self.delete_percent),
+            ),
+            (
+                Breaker::MassAuthChange,
+                counts.auth_change,
+                share(self.auth_percent),
+            ),
+            (Breaker::OverQuota, after, quota),
+        ];
+        let over = watched
+            .into_iter()
+            .filter(|(_, count, allowed)| count > allowed);
+        over.map(|(breaker, count, allowed)| Tripped {
+            breaker,
+            hub,
+            count,
+            allowed,
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(delete: u64, auth_change: u64, create: u64) -> Counts {
+        Counts {
+            primary: HubCounts {
+                delete,
+                auth_change,
+                create,
+                ..HubCounts::default()
+            },
+            ..Counts::default()
+        }
+    }
+
+    fn trips(counts: &Counts, size: HubSize) -> Vec<Breaker> {
+        let tripped = Breakers::default().check(counts, size, HubSize::default());
+        tripped.into_iter().map(|tripped| tripped.breaker).collect()
+    }
+
+    #[test]
+    fn shares_of_the_hub_trip_and_a_handful_never_does() {
+        let size = HubSize {
+            devices: 1000,
+            quota: Some(1001),
+        };
+        assert!(trips(&counts(100, 200, 0), size).is_empty());
+        assert_eq!(trips(&counts(101, 0, 0), size), [Breaker::MassDelete]);
+        assert_eq!(trips(&counts(0, 201, 1), size), [Breaker::MassAuthChange]);
+        assert_eq!(trips(&counts(0, 0, 2), size), [Breaker::OverQuota]);
+        assert!(trips(&counts(5, 5, 0), HubSize::default()).is_empty());
+        assert_eq!(
+            trips(&counts(6, 0, 0), HubSize::default()),
+            [Breaker::MassDelete]
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! Signed routes and key sets: what is refused, and who wins.
+
+use proptest::prelude::*;
+use time::{Duration, OffsetDateTime};
+
+use super::*;
+use crate::epoch::Epoch;
+use crate::hub_state::HubState;
+use crate::id::{FleetId, HubId};
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
+}
+
+fn key() -> PrivateKey {
+    PrivateKey::from_seed(&[1; 32])
+}
+
+fn keys() -> KeySet {
+    KeySet::new([key().public()])
+}
+
+struct World {
+    fleet: FleetId,
+    east: HubId,
+    west: HubId,
+    south: HubId,
+}
+
+impl World {
+    fn new() -> Self {
+        let hub = |id: &str| HubId::new(id).unwrap();
+        let fleet = FleetId::new("acme").unwrap();
+        Self {
+            fleet,
+            east: hub("east"),
+            west: hub("west"),
+            south: hub("south"),
+        }
+    }
+
+    fn inputs(&self, on_unreachable: OnUnreachable) -> RouteInputs<'_> {
+        let hub = |hub, index, state| RouteHub {
+            hub,
+            index,
+            state,
+            host: "hub.example.net",
+            region: "somewhere",
+            admission_per_second: 100,
+        };
+        RouteInputs {
+            fleet: &self.fleet,
+            epoch: Epoch(1024),
+            routing_version: 1,
+            active_hub: &self.east,
+            hubs: vec![
+                hub(&self.west, 2, HubState::Ready),
+                hub(&self.south, 1, HubState::Syncing),
+                hub(&self.east, 0, HubState::Active),
+            ],
+            device_count: 100_000,
+            utilisation_percent: 80,
+            on_unreachable,
+            epoch_opened: now(),
+        }
+    }
+}
+
+fn route(epoch: u64, routing_version: u64) -> RouteClaims {
+    let world = World::new();
+    let mut inputs = world.inputs(OnUnreachable::Ask);
+    (inputs.epoch, inputs.routing_version) = (Epoch(epoch), routing_version);
+    claims(&inputs, now()).unwrap()
+}
+
+fn hubs(claims: &RouteClaims) -> Vec<&str> {
+    claims
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.hub.as_str())
+        .collect()
+}
+
+#[test]
+fn a_route_survives_signing() {
+    let claims = route(1024, 1);
+    let token = sign(&claims, &key()).unwrap();
+    assert_eq!(keys().verify(&token), Ok(claims));
+}
+
+#[test]
+fn no_byte_of_a_signed_route_can_be_changed() {
+    let token = sign(&route(1024, 1), &key()).unwrap();
+    for at in 0..token.len() {
+        for other in ['A', 'B', '.', '=', '_', '~'] {
+            let mut forged = token.clone();
+            forged.replace_range(at..=at, &other.to_string());
+            assert!(
+                forged == token || keys().verify(&forged).is_err(),
+                "byte {at} as {other}"
+            );
+        }
+        assert!(keys().verify(&token[..at]).is_err(), "cut at {at}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC{0,200}") {
+        prop_assert!(keys().verify(&text).is_err());
+        prop_assert!(KeySet::from_json(text.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn another_key_or_another_purpose_is_refused() {
+    let stranger = PrivateKey::from_seed(&[2; 32]);
+    let token = sign(&route(1024, 1), &stranger).unwrap();
+    let kid = stranger.id().to_owned();
+    assert_eq!(keys().verify(&token), Err(RouteError::UnknownKey { kid }));
+    let key_set = keys().sign(&key()).unwrap();
+    assert_eq!(keys().verify(&key_set), Err(RouteError::Malformed));
+    assert!(KeySet::from_signed(&token, &stranger.public(), None).is_err());
+}
+
+#[test]
+fn a_claim_of_an_unknown_version_is_refused() {
+    let mut claims = route(1024, 1);
+    claims.v = 2;
+    let token = sign(&claims, &key()).unwrap();
+    assert_eq!(keys().verify(&token), Err(RouteError::Version(2)));
+}
+
+#[test]
+fn a_route_without_a_hub_is_refused() {
+    let mut claims = route(1024, 1);
+    claims.endpoints.clear();
+    let token = sign(&claims, &key()).unwrap();
+    assert_eq!(keys().verify(&token), Err(RouteError::Claims));
+}
+
+#[test]
+fn the_epoch_decides_then_the_routing_version() {
+    let held = route(2049, 7);
+    assert_eq!(accept(None, &held), Accept::Newer);
+    for (epoch, version, expected) in [
+        (2049, 7, Accept::Same),
+        (2049, 8, Accept::Newer),
+        (2049, 6, Accept::Older),
+        (1024, 99, Accept::Older),
+        (3072, 1, Accept::Newer),
+    ] {
+        assert_eq!(
+            accept(Some(&held), &route(epoch, version)),
+            expected,
+            "{epoch} {version}"
+        );
+    }
+}
+
+#[test]
+fn standbys_are_listed_only_when_devices_may_walk() {
+    let world = World::new();
+    let ask = claims(&world.inputs(OnUnreachable::Ask), now()).unwrap();
+    assert_eq!(hubs(&ask), ["east"]);
+    let rule = "standby_after(900s)".parse().unwrap();
+    let walk = claims(&world.inputs(rule), now()).unwrap();
+    assert_eq!(hubs(&walk), ["east", "west"]);
+    assert_eq!(walk.admission.window_ms, 1_250_000);
+}
+
+#[test]
+fn only_an_active_hub_is_routed_to() {
+    for state in HubState::ALL
+        .iter()
+        .copied()
+        .filter(|state| *state != HubState::Active)
+    {
+        let world = World::new();
+        let mut inputs = world.inputs(OnUnreachable::Ask);
+        inputs.hubs[2].state = state;
+        let refused = claims(&inputs, now()).unwrap_err();
+        assert_eq!(refused.state, Some(state));
+    }
+}
+
+#[test]
+fn a_route_is_due_at_half_of_its_life() {
+    let route = route(1024, 1);
+    assert!(!route.is_due(now() + ROUTE_LIFE / 2 - Duration::SECOND));
+    assert!(route.is_due(now() + ROUTE_LIFE / 2));
+}
+
+#[test]
+fn a_renewed_route_tells_the_same_and_a_changed_one_does_not() {
+    let first = route(1024, 1);
+    let mut renewed = first.clone();
+    renewed.issued_at += Duration::HOUR;
+    assert!(first.tells_the_same(&renewed));
+    renewed.endpoints[0].host = "other.example.net".into();
+    assert!(!first.tells_the_same(&renewed));
+}
+
+#[test]
+fn a_signed_key_set_needs_the_recovery_key_and_never_goes_back() {
+    let recovery = PrivateKey::from_seed(&[9; 32]);
+    let old = keys().issued_at(now());
+    let new =
+        KeySet::new([PrivateKey::from_seed(&[3; 32]).public()]).issued_at(now() + Duration::DAY);
+    let (old_token, new_token) = (old.sign(&recovery).unwrap(), new.sign(&recovery).unwrap());
+    let pinned = recovery.public();
+    assert_eq!(
+        KeySet::from_signed(&new_token, &pinned, Some(&old)),
+        Ok(new.clone())
+    );
+    assert_eq!(
+        KeySet::from_signed(&old_token, &pinned, Some(&new)),
+        Err(KeySetError::Older)
+    );
+    let forged = new.sign(&key()).unwrap();
+    assert!(KeySet::from_signed(&forged, &pinned, None).is_err());
+}
+
+#[test]
+fn a_key_set_survives_json_and_passes_over_other_keys() {
+    let mut json = keys().issued_at(now()).to_json().unwrap();
+    json["keys"]
+        .as_array_mut()
+        .unwrap()
+        .push(serde_json::json!({"kty": "RSA", "n": "AQAB"}));
+    let read = KeySet::from_json(json.to_string().as_bytes()).unwrap();
+    assert_eq!(read, keys().issued_at(now()));
+    assert!(read.contains(key().id()));
+}

@@ -1,0 +1,66 @@
+//! The HTTP client: pooled connections, TLS with the roots that the settings name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use super::settings::HubSetupError;
+
+/// The longest that connecting and keepalive may take, whatever the deadline.
+const MAX_CONNECT: Duration = Duration::from_secs(10);
+/// What this program calls itself.
+const USER_AGENT: &str = concat!("hubshift/", env!("CARGO_PKG_VERSION"));
+
+/// A client that trusts these certificates, or the public authorities if there are none.
+pub(super) fn client(
+    ca_pem: Option<&str>,
+    call_deadline: Duration,
+) -> Result<Client, HubSetupError> {
+    let mut tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(HubSetupError::Tls)?
+        .with_root_certificates(roots(ca_pem)?)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // A connection that dies in silence must not swallow call after call.
+    let keepalive = call_deadline.min(MAX_CONNECT);
+    Client::builder()
+        .use_preconfigured_tls(tls)
+        .user_agent(USER_AGENT)
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        // Less than the deadline: then a hub that does not take connections is unreachable for
+        // certain, where a call that ran out of time would leave it open.
+        .connect_timeout((call_deadline / 2).min(MAX_CONNECT))
+        .http2_keep_alive_interval(keepalive)
+        .http2_keep_alive_timeout(keepalive)
+        .http2_keep_alive_while_idle(true)
+        .build()
+        .map_err(HubSetupError::Client)
+}
+
+fn roots(ca_pem: Option<&str>) -> Result<RootCertStore, HubSetupError> {
+    let Some(pem) = ca_pem else {
+        let public = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+        return Ok(RootCertStore {
+            roots: public.collect(),
+        });
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|_| HubSetupError::CertificateAuthority)?;
+        roots
+            .add(certificate)
+            .map_err(|_| HubSetupError::CertificateAuthority)?;
+    }
+    if roots.is_empty() {
+        Err(HubSetupError::CertificateAuthority)
+    } else {
+        Ok(roots)
+    }
+}

@@ -1,0 +1,60 @@
+//! What every kind of hub offers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::device::{DeviceWrite, EtagPair, HubDevice, Page, Statistics};
+use crate::outcome::Outcome;
+
+/// What a hub can do and how far it can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Writes can be bound to an etag.
+    pub conditional_write: bool,
+    /// The hub tells of changes by itself.
+    pub change_feed: bool,
+    /// The hub gives digests of ranges of devices.
+    pub range_digest: bool,
+    /// The hub can be told not to accept registry writes.
+    pub hard_fence: bool,
+    /// The most rows of a listing's page.
+    pub max_page_size: u32,
+    /// How old a listing may be.
+    pub read_lag: Duration,
+}
+
+/// A hub that holds device identities and twins.
+///
+/// Every method ends within [`Hub::call_deadline`], and so does everything that the hub may
+/// still do on its behalf: what authorises the call expires with it.
+#[async_trait]
+pub trait Hub: Send + Sync {
+    /// A page of the listing, from `cursor` (a [`Page::next`]) or from the start.
+    async fn list(&self, cursor: Option<String>, page_size: u32) -> Outcome<Page>;
+
+    /// A device as it is now; nothing if the hub says that there is none.
+    async fn get(&self, device_id: &str) -> Outcome<Option<HubDevice>>;
+
+    /// Makes a device that must not be there, and returns it as the hub now shows it.
+    ///
+    /// A device that was made without its tags and desired is reported as unknown.
+    async fn create(&self, device: &DeviceWrite) -> Outcome<HubDevice>;
+
+    /// Replaces the parts of a device that `if_match` names, and returns the whole device.
+    ///
+    /// When one part was written and the other was not, that is reported as unknown.
+    async fn update(&self, device: &DeviceWrite, if_match: &EtagPair) -> Outcome<HubDevice>;
+
+    /// Removes a device and its twin if its identity still has this etag.
+    async fn delete(&self, device_id: &str, if_match_identity: &str) -> Outcome<()>;
+
+    /// How many devices there are.
+    async fn statistics(&self) -> Outcome<Statistics>;
+
+    /// What this hub can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The longest that a call can take, and can take effect.
+    fn call_deadline(&self) -> Duration;
+}

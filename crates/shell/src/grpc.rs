@@ -1,0 +1,114 @@
+//! Serving gRPC, and calling it.
+//!
+//! A listener's services share one stack, outermost first: span and RED metrics
+//! (`hubshift_rpc_total`, `hubshift_rpc_seconds`), panics into `INTERNAL`, deadline. Message
+//! sizes are limited where a service is made (tonic decodes at most 4 MiB by default); there is
+//! no limit on a whole body, because streams have none.
+
+mod channel;
+mod deadline;
+mod health;
+mod methods;
+mod observe;
+pub(crate) mod panic;
+mod reflection;
+mod watched;
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Request, StatusCode, header};
+use hubshift_api::fault;
+use tonic::Code;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tower::Service;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use channel::{Endpoint, GrpcChannel, channel, deadline};
+pub use health::Health;
+
+/// Builds the router of a gRPC listener; `grpc.health.v1` is always part of it.
+///
+/// The router may be merged with plain HTTP routes. It brings the fallback: an unknown method is
+/// `UNIMPLEMENTED`, any other unknown path is 404.
+#[derive(Debug)]
+pub struct GrpcServer {
+    routes: Routes,
+    names: Vec<&'static str>,
+    reflection: bool,
+}
+
+impl GrpcServer {
+    /// A server with nothing but health, without reflection.
+    pub fn new(health: Health) -> Self {
+        Self {
+            routes: Routes::default(),
+            names: Vec::new(),
+            reflection: false,
+        }
+        .add(HealthServer::new(health))
+    }
+
+    /// Adds a generated service (`XServer::new(…)`).
+    #[must_use]
+    pub fn add<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<tonic::body::Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Response: IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.names.push(S::NAME);
+        self.routes = self.routes.add_service(service);
+        self
+    }
+
+    /// Whether clients may ask which services and messages there are (reflection v1). It lists
+    /// the services that were added, and no other. Not for listeners that devices reach.
+    #[must_use]
+    pub fn reflection(mut self, enabled: bool) -> Self {
+        self.reflection = enabled;
+        self
+    }
+
+    /// The router, with every layer around it.
+    pub fn into_router(self) -> Router {
+        let routes = if self.reflection {
+            reflection::add_to(self.routes, &self.names)
+        } else {
+            self.routes
+        };
+        routes
+            .into_axum_router()
+            .fallback(unknown)
+            .layer(axum::middleware::from_fn(deadline::enforce))
+            .layer(CatchPanicLayer::custom(panic::answer))
+            .layer(axum::middleware::from_fn(observe::observe))
+    }
+}
+
+async fn unknown(headers: HeaderMap) -> Response {
+    if is_grpc(&headers) {
+        let text = "this listener has no such service";
+        fault::status(Code::Unimplemented, "UNIMPLEMENTED", text).into_http()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// Whether a request is a gRPC call, and not plain HTTP on the same port.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! The twin's part of a record: tags, desired properties and the hub's notes about them.
+//!
+//! Keeps true: `$version` of desired and the twin's version only rise; the etag moves on every
+//! write of tags or desired and on nothing else; `$metadata` has an entry for each property.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hubshift_azure::limits::{self, LimitError};
+use hubshift_azure::{ExportImportDevice, Twin, wire_time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+
+/// The version of a twin that is new: the hub's own writing of it was the first.
+const FIRST_VERSION: i64 = 2;
+
+/// Tags and desired properties of one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TwinState {
+    etag: u64,
+    pub(crate) version: i64,
+    pub(crate) tags: Map<String, Value>,
+    desired: Map<String, Value>,
+    desired_version: i64,
+    metadata: Map<String, Value>,
+    /// When the twin was made, as text on the wire.
+    created: String,
+}
+
+/// What a client sends: a patch or a replacement. What is `None` was not sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TwinChange {
+    pub(crate) tags: Option<Map<String, Value>>,
+    pub(crate) desired: Option<Map<String, Value>>,
+}
+
+impl TwinChange {
+    /// Whether anything was sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tags.is_none() && self.desired.is_none()
+    }
+}
+
+impl From<Twin> for TwinChange {
+    /// Clients echo the hub's `$metadata` and `$version`; they are not theirs to set.
+    fn from(twin: Twin) -> Self {
+        let has_desired = twin
+            .properties
+            .as_ref()
+            .is_some_and(|both| both.desired.is_some());
+        let desired = has_desired.then(|| twin.plain_desired());
+        Self {
+            tags: twin.tags,
+            desired,
+        }
+    }
+}
+
+impl From<&ExportImportDevice> for TwinChange {
+    fn from(entry: &ExportImportDevice) -> Self {
+        Self {
+            tags: entry.tags.clone(),
+            desired: entry.desired().cloned(),
+        }
+    }
+}
+
+impl TwinState {
+    /// The twin of a new device.
+    pub(crate) fn new(change: TwinChange, now: OffsetDateTime) -> Result<Self, LimitError> {
+        let state = Self {
+            etag: 0,
+            version: FIRST_VERSION - 1,
+            tags: Map::new(),
+            desired: Map::new(),
+            desired_version: 0,
+            metadata: Map::new(),
+            created: wire_time::write(now),
+        };
+        state.replaced(change, now)
+    }
+
+    /// The twin after a PATCH: merged, `null` removes, what was not sent stays.
+    pub(crate) fn patched(
+        &self,
+        change: TwinChange,
+        now: OffsetDateTime,
+    ) -> Result<Self, LimitError> {
+        let mut next = self.next();
+        merge(&mut next.tags, &change.tags.unwrap_or_default());
+        if let Some(desired) = change.desired {
+            next.set_desired(&desired, now);
+        }
+        next.checked()
+    }
+
+    /// The twin after a PUT: tags and desired are what was sent, nothing if nothing was.
+    pub(crate) fn replaced(
+        &self,
+        change: TwinChange,
+        now: OffsetDateTime,
+    ) -> Result<Self, LimitError> {
+        let mut next = self.next();
+        (next.tags, next.desired, next.metadata) = (Map::new(), Map::new(), Map::new());
+        merge(&mut next.tags, &change.tags.unwrap_or_default());
+        next.set_desired(&change.desired.unwrap_or_default(), now);
+        next.checked()
+    }
+
+    /// The etag: base64 of an eight-byte counter.
+    pub(crate) fn etag(&self) -> String {
+        STANDARD.encode(self.etag.to_be_bytes())
+    }
+
+    /// Desired properties with `$metadata` and `$version`.
+    pub(crate) fn shown_desired(&self) -> Map<String, Value> {
+        let mut shown = self.desired.clone();
+        shown.insert("$metadata".to_owned(), Value::Object(self.metadata.clone()));
+        shown.insert("$version".to_owned(), self.desired_version.into());
+        shown
+    }
+
+    /// Reported properties: devices of this hub report none.
+    pub(crate) fn shown_reported(&self) -> Map<String, Value> {
+        let metadata = json!({ "$lastUpdated": self.created });
+        [
+            ("$metadata".to_owned(), metadata),
+            ("$version".to_owned(), 1.into()),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    fn next(&self) -> Self {
+        Self {
+            etag: self.etag + 1,
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+
+    fn set_desired(&mut self, patch: &Map<String, Value>, now: OffsetDateTime) {
+        self.desired_version += 1;
+        merge(&mut self.desired, patch);
+        let stamp = Stamp {
+            time: wire_time::write(now),
+            version: self.desired_version,
+        };
+        stamp.touch(&mut self.metadata, patch);
+    }
+
+    fn checked(self) -> Result<Self, LimitError> {
+        limits::check_tags(&self.tags)?;
+        limits::check_desired(&self.desired)?;
+        Ok(self)
+    }
+}
+
+/// RFC 7386: objects merge, `null` removes, anything else replaces.
+fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (name, value) in patch {
+        match value {
+            Value::Null => {
+                target.remove(name);
+            }
+            Value::Object(inner) => {
+                let mut merged = take_object(target, name);
+                merge(&mut merged, inner);
+                target.insert(name.clone(), Value::Object(merged));
+            }
+            other => {
+                target.insert(name.clone(), other.clone());
+            }
+        }
+    }
+}
+
+/// Takes out the object of that name: an empty one if there is none or something else.
+fn take_object(target: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
+    match target.remove(name) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+/// When and in which version a property was written.
+struct Stamp {
+    time: String,
+    version: i64,
+}
+
+impl Stamp {
+    fn touch(&self, metadata: &mut Map<String, Value>, patch: &Map<String, Value>) {
+        metadata.insert("$lastUpdated".to_owned(), self.time.clone().into());
+        metadata.insert("$lastUpdatedVersion".to_owned(), self.version.into());
+        for (name, value) in patch {
+            match value {
+                Value::Null => {
+                    metadata.remove(name);
+                }
+                Value::Object(inner) => {
+                    let mut touched = take_object(metadata, name);
+                    self.touch(&mut touched, inner);
+                    metadata.insert(name.clone(), Value::Object(touched));
+                }
+                _ => {
+                    let mut leaf = Map::new();
+                    self.touch(&mut leaf, &Map::new());
+                    metadata.insert(name.clone(), Value::Object(leaf));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
