@@ -1,0 +1,305 @@
+//! The device's decisions, without I/O.
+//!
+//! ```text
+//! answer ─▶ verified? ─▶ newer epoch: hold it, start its slot ──────────────┐
+//!                        same: hold the newer signature, the timer runs on  ├─▶ decision
+//!                        older: keep what is held, present it ──────────────┘
+//! no answer from any concierge ─▶ what is held stays; under standby_after and with the hub silent
+//!                                 as well, the next hub of the signed list
+//! ```
+
+mod connect;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hubshift_domain::id::{DeviceId, FleetId};
+use hubshift_domain::pacing;
+use hubshift_domain::route::{Accept, RouteClaims, RouteEndpoint, RouteError, accept};
+use serde::Deserialize;
+
+use super::Trust;
+use connect::Connection;
+
+/// Before any concierge said how often to ask.
+const DEFAULT_POLL: Duration = Duration::from_secs(60);
+/// A concierge's advice is taken within these bounds: it is not signed.
+const POLL_BOUNDS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3600));
+/// A poll comes up to this share of the period later, so that devices do not fall into step.
+const POLL_JITTER: u32 = 10;
+
+/// A concierge's answer, as it came. Everything but `route` is advice.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Answer {
+    /// The signed route.
+    pub route: String,
+    /// When to ask again, milliseconds.
+    pub poll_after_ms: u32,
+    /// Whether the concierge has lost its database.
+    #[serde(default)]
+    pub stale: bool,
+}
+
+/// Why an answer is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The route has no signature that this device believes.
+    #[error("the route {0}")]
+    NotVerified(RouteError),
+    /// The route is of another fleet.
+    #[error("the route is of fleet `{0}`")]
+    OtherFleet(FleetId),
+}
+
+/// What an answer made of the device's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A newer route is held; save it before acting on it.
+    Accepted,
+    /// The held route stands; perhaps it was signed anew.
+    Unchanged,
+    /// The concierge knows less than this device: present it this signed route.
+    Present(String),
+}
+
+/// What the device should do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The route that is held.
+    pub route: Arc<RouteClaims>,
+    /// The hub to be attached to.
+    pub endpoint: RouteEndpoint,
+    /// When to connect to it, if the device isn't attached to it.
+    pub connect_at: Instant,
+    /// When to ask a concierge again.
+    pub poll_at: Instant,
+    /// Whether a concierge answered the last poll.
+    pub is_answered: bool,
+}
+
+struct Held {
+    route: Arc<RouteClaims>,
+    jws: String,
+    /// When the epoch was first accepted.
+    accepted_at: Instant,
+}
+
+/// The state of one device.
+pub struct Core {
+    fleet: FleetId,
+    device: DeviceId,
+    trust: Trust,
+    held: Option<Held>,
+    connection: Connection,
+    poll_after: Duration,
+    poll_at: Instant,
+    /// Polls in a row that no concierge answered, and since when.
+    silence: Option<(u32, Instant)>,
+}
+
+impl Core {
+    /// A device that knows nothing yet; it may ask at once.
+    pub fn new(fleet: FleetId, device: DeviceId, trust: Trust, now: Instant) -> Self {
+        Self {
+            fleet,
+            device,
+            trust,
+            held: None,
+            connection: Connection::new(now),
+            poll_after: DEFAULT_POLL,
+            poll_at: now,
+            silence: None,
+        }
+    }
+
+    /// Takes up what was saved: the signed route, and how long ago its epoch was accepted. The
+    /// slot's timer runs on where it was.
+    ///
+    /// # Errors
+    /// The route is not believed; the device then knows nothing.
+    pub fn restore(&mut self, jws: &str, ago: Duration, now: Instant) -> Result<(), Refused> {
+        let route = self.verified(jws)?;
+        let wait = route.slot(self.device.as_str()).saturating_sub(ago);
+        self.connection.aim(now + wait);
+        let accepted_at = now.checked_sub(ago).unwrap_or(now);
+        self.held = Some(Held {
+            route: Arc::new(route),
+            jws: jws.to_owned(),
+            accepted_at,
+        });
+        Ok(())
+    }
+
+    /// Takes an answer. `random` is any uniformly drawn number.
+    ///
+    /// # Errors
+    /// The answer is not believed and nothing changed; ask another concierge.
+    pub fn on_answer(
+        &mut self,
+        answer: &Answer,
+        now: Instant,
+        random: u64,
+    ) -> Result<Outcome, Refused> {
+        let route = self.verified(&answer.route)?;
+        let (least, most) = POLL_BOUNDS;
+        let advice = Duration::from_millis(u64::from(answer.poll_after_ms));
+        self.poll_after = advice.clamp(least, most);
+        self.answered(now, random);
+        let held = self.held.as_ref().map(|held| &*held.route);
+        match accept(held, &route) {
+            Accept::Newer => {
+                self.hold(route, &answer.route, now);
+                Ok(Outcome::Accepted)
+            }
+            Accept::Same => {
+                self.renew(route, &answer.route);
+                Ok(Outcome::Unchanged)
+            }
+            Accept::Older => Ok(match &self.held {
+                Some(held) => Outcome::Present(held.jws.clone()),
+                None => Outcome::Unchanged,
+            }),
+        }
+    }
+
+    /// Takes "nothing changed" (304).
+    pub fn on_not_modified(&mut self, now: Instant, random: u64) {
+        self.answered(now, random);
+    }
+
+    /// No concierge answered this poll. What is held stays, and the poll period with it: devices
+    /// that asked faster would keep a concierge down. A device that knows nothing yet backs off.
+    pub fn on_failure(&mut self, now: Instant, random: u64) {
+        let (polls, since) = self.silence.unwrap_or((0, now));
+        self.silence = Some((polls.saturating_add(1), since));
+        self.poll_at = match self.held {
+            Some(_) => now + self.jittered(random),
+            None => now + pacing::backoff(polls, random),
+        };
+    }
+
+    fn answered(&mut self, now: Instant, random: u64) {
+        self.silence = None;
+        self.poll_at = now + self.jittered(random);
+        if let Some(held) = &self.held {
+            // Back to the hub that is the authority, in an orderly way.
+            self.connection
+                .come_back(now + held.route.slot(self.device.as_str()));
+        }
+    }
+
+    fn jittered(&self, random: u64) -> Duration {
+        self.poll_after + pacing::share(self.poll_after / POLL_JITTER, random)
+    }
+
+    fn verified(&self, jws: &str) -> Result<RouteClaims, Refused> {
+        let route = self.trust.verify(jws).map_err(Refused::NotVerified)?;
+        if route.fleet == self.fleet {
+            Ok(route)
+        } else {
+            Err(Refused::OtherFleet(route.fleet))
+        }
+    }
+
+    /// The timer starts with an epoch and with nothing else.
+    fn hold(&mut self, route: RouteClaims, jws: &str, now: Instant) {
+        let known = self
+            .held
+            .as_ref()
+            .filter(|held| held.route.epoch == route.epoch);
+        let accepted_at = match known {
+            Some(held) => held.accepted_at,
+            None => {
+                self.connection.aim(now + route.slot(self.device.as_str()));
+                now
+            }
+        };
+        self.held = Some(Held {
+            route: Arc::new(route),
+            jws: jws.to_owned(),
+            accepted_at,
+        });
+    }
+
+    fn renew(&mut self, route: RouteClaims, jws: &str) {
+        if let Some(held) = self
+            .held
+            .as_mut()
+            .filter(|held| held.route.issued_at < route.issued_at)
+        {
+            held.route = Arc::new(route);
+            held.jws = jws.to_owned();
+        }
+    }
+
+    /// What to do now; `None` until a first route is held.
+    pub fn decision(&self) -> Option<Decision> {
+        let held = self.held.as_ref()?;
+        let endpoint = self.connection.endpoint(&held.route)?.clone();
+        Some(Decision {
+            route: held.route.clone(),
+            endpoint,
+            connect_at: self.connection.connect_at(),
+            poll_at: self.poll_at,
+            is_answered: self.silence.is_none(),
+        })
+    }
+
+    /// When to ask a concierge next.
+    pub fn poll_at(&self) -> Instant {
+        self.poll_at
+    }
+
+    /// The signed route that is held, and how long ago its epoch was accepted: what to save.
+    pub fn held(&self, now: Instant) -> Option<(&str, Duration)> {
+        let held = self.held.as_ref()?;
+        Some((&held.jws, now.saturating_duration_since(held.accepted_at)))
+    }
+
+    /// What is echoed to the concierge: the epoch held, the hub attached to and the last error,
+    /// each empty or zero for none.
+    pub fn echo(&self) -> (u64, &str, &str) {
+        let epoch = self.held.as_ref().map_or(0, |held| held.route.epoch.0);
+        (
+            epoch,
+            self.connection.attached(),
+            self.connection.last_error(),
+        )
+    }
+
+    /// The device is attached to this hub now.
+    pub fn on_connected(&mut self, endpoint: &RouteEndpoint) {
+        self.connection.on_connected(endpoint);
+    }
+
+    /// The device lost its hub: it connects again after a first backoff, or at its slot if that
+    /// lies ahead.
+    pub fn on_disconnected(&mut self, now: Instant, random: u64) {
+        self.connection.on_disconnected(now, random);
+    }
+
+    /// An attempt to connect failed: the next one comes after a backoff with full jitter, perhaps
+    /// at the next hub of the signed list.
+    pub fn on_connect_failed(&mut self, error: &str, now: Instant, random: u64) {
+        let since = self.silence.map(|(_, since)| since);
+        let route = self.held.as_ref().map(|held| &*held.route);
+        self.connection.on_failed(error, route, since, now, random);
+    }
+
+    /// The fleet.
+    pub fn fleet(&self) -> &FleetId {
+        &self.fleet
+    }
+
+    /// The device.
+    pub fn device(&self) -> &DeviceId {
+        &self.device
+    }
+
+    pub(super) fn trust_mut(&mut self) -> &mut Trust {
+        &mut self.trust
+    }
+}
+
+#[cfg(test)]
+mod tests;

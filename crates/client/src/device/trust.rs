@@ -1,0 +1,88 @@
+//! Whose signatures a device believes.
+
+use std::sync::Arc;
+
+use hubshift_domain::route::{KeySet, KeySetError, PublicKey, RouteClaims, RouteError};
+use serde::Deserialize;
+
+/// Whose signatures a device believes. Cheap to clone: devices of one process share the keys.
+#[derive(Debug, Clone)]
+pub enum Trust {
+    /// Exactly these keys.
+    Keys(Arc<KeySet>),
+    /// Every key set that the recovery key signed; the newest one is held.
+    Recovery {
+        /// The pinned recovery key.
+        key: PublicKey,
+        /// The newest key set so far.
+        held: Option<Arc<KeySet>>,
+    },
+}
+
+/// Why a key set document is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// This device believes pinned keys alone.
+    #[error("only the pinned keys are believed")]
+    Pinned,
+    /// Not a key set document.
+    #[error("not a key set document")]
+    Malformed(#[source] serde_json::Error),
+    /// The document is not signed at all.
+    #[error("the key set is not signed by a recovery key")]
+    Unsigned,
+    /// The signed set is refused.
+    #[error("the signed key set is refused")]
+    Refused(#[source] KeySetError),
+}
+
+#[derive(Deserialize)]
+struct Document {
+    signed: Option<String>,
+}
+
+impl Trust {
+    /// Believes exactly these keys.
+    pub fn keys(keys: KeySet) -> Self {
+        Self::Keys(Arc::new(keys))
+    }
+
+    /// Believes what this recovery key signed.
+    pub fn recovery(key: PublicKey) -> Self {
+        Self::Recovery { key, held: None }
+    }
+
+    /// Verifies a signed route.
+    pub(super) fn verify(&self, token: &str) -> Result<RouteClaims, RouteError> {
+        match self {
+            Self::Keys(keys) => keys.verify(token),
+            Self::Recovery {
+                held: Some(keys), ..
+            } => keys.verify(token),
+            Self::Recovery { held: None, .. } => KeySet::default().verify(token),
+        }
+    }
+
+    /// Whether a new key set could be taken.
+    pub(super) fn can_learn(&self) -> bool {
+        matches!(self, Self::Recovery { .. })
+    }
+
+    /// Takes a key set document as a concierge serves it. Returns the signed set, to be kept.
+    pub(super) fn learn(&mut self, document: &[u8]) -> Result<String, TrustError> {
+        let document: Document = serde_json::from_slice(document).map_err(TrustError::Malformed)?;
+        let token = document.signed.ok_or(TrustError::Unsigned)?;
+        self.learn_signed(&token)?;
+        Ok(token)
+    }
+
+    /// Takes a signed key set.
+    pub(super) fn learn_signed(&mut self, token: &str) -> Result<(), TrustError> {
+        let Self::Recovery { key, held } = self else {
+            return Err(TrustError::Pinned);
+        };
+        let set = KeySet::from_signed(token, key, held.as_deref()).map_err(TrustError::Refused)?;
+        *held = Some(Arc::new(set));
+        Ok(())
+    }
+}

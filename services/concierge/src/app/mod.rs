@@ -1,0 +1,91 @@
+//! What operators and back ends can do, free of gRPC's ceremony: checks, transactions, answers.
+//!
+//! A mutation stores its answer for replay and its audit line in the transaction of its effect.
+
+mod error;
+pub(crate) mod failover;
+pub(crate) mod fleet;
+mod once;
+pub(crate) mod plan;
+pub(crate) mod precheck;
+pub(crate) mod remote;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubshift_store::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
+use tokio::sync::Notify;
+
+pub(crate) use error::AppError;
+
+use crate::config::Config;
+use crate::health::{Fit, Fitting};
+use crate::signing::Signer;
+use crate::table::Table;
+use remote::Remote;
+
+/// Limits of failovers, from the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// How far clocks of this deployment may be apart.
+    pub(crate) clock_bound: Duration,
+    /// How long to wait for every concierge to serve a new route.
+    pub(crate) publish_deadline: Duration,
+    /// How long the registry may stay frozen.
+    pub(crate) freeze_timeout: Duration,
+    /// How long to watch devices move, at most.
+    pub(crate) observe_timeout: Duration,
+    /// How stale a target may be.
+    pub(crate) max_staleness: Duration,
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            clock_bound: config.clock_bound,
+            publish_deadline: config.publish_deadline,
+            freeze_timeout: config.freeze_timeout,
+            observe_timeout: config.observe_timeout,
+            max_staleness: config.max_staleness,
+        }
+    }
+}
+
+/// What every operation works with. Shared by handlers, workflows and reconcilers.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// The database.
+    pub(crate) pool: PgPool,
+    /// The services below.
+    pub(crate) remote: Remote,
+    /// What devices are answered from: knows of forgotten epochs.
+    pub(crate) table: Table,
+    /// Signs the route of a new epoch.
+    pub(crate) signer: Arc<Signer>,
+    /// Limits of failovers.
+    pub(crate) settings: Settings,
+    /// Wakes the engine of this replica.
+    pub(crate) nudge: Arc<Notify>,
+    /// Whether the database's schema fits this binary.
+    pub(crate) fit: Fit,
+}
+
+impl App {
+    /// Refuses to work on a schema that does not fit. One that was never seen is tried: the
+    /// database's own error says more.
+    pub(crate) fn ready(&self) -> Result<(), AppError> {
+        match self.fit.get() {
+            Fitting::Fits | Fitting::Unknown => Ok(()),
+            Fitting::Behind => Err(AppError::SchemaBehind),
+            Fitting::TooNew => Err(AppError::SchemaTooNew),
+        }
+    }
+
+    /// A connection of the pool.
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+}

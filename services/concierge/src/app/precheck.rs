@@ -1,0 +1,156 @@
+//! Gathers the facts that the findings before a move are made of.
+//!
+//! A service that does not answer is a fact too: it never fails the gathering.
+
+use std::time::Duration;
+
+use hubshift_api::pb::merge::MergeStatus;
+use hubshift_api::pb::registry::{HubStatus, ReplicationStatus};
+use hubshift_api::times;
+use hubshift_domain::epoch::Epoch;
+use hubshift_domain::failover::{Facts, HubFacts, Kind, MergeFacts, ReplicationFacts};
+use hubshift_domain::id::FleetId;
+use hubshift_store::StoreError;
+use time::OffsetDateTime;
+use tonic::Status;
+
+use super::{App, AppError};
+use crate::store::debt::{self, DebtRow};
+use crate::store::fleet::{self, FleetRow};
+use crate::store::hub::{self, HubRow};
+use crate::store::witness;
+use crate::table::EPOCH_FORGOTTEN;
+
+/// A fleet and its hubs, as a move finds them.
+#[derive(Debug, Clone)]
+pub(crate) struct Situation {
+    pub(crate) fleet: FleetRow,
+    pub(crate) hubs: Vec<HubRow>,
+    pub(crate) debts: Vec<DebtRow>,
+    pub(crate) witnessed: Epoch,
+}
+
+/// The facts, and since when the target is known to be complete.
+#[derive(Debug, Clone)]
+pub(crate) struct Gathered {
+    pub(crate) facts: Facts,
+    pub(crate) watermark: Option<OffsetDateTime>,
+}
+
+impl Situation {
+    /// The hub with this slug.
+    pub(crate) fn hub(&self, hub_id: &str) -> Result<&HubRow, AppError> {
+        self.hubs
+            .iter()
+            .find(|hub| hub.hub_id == hub_id)
+            .ok_or_else(|| AppError::HubNotFound {
+                fleet: self.fleet.fleet_id.clone(),
+                hub: hub_id.to_owned(),
+            })
+    }
+
+    fn owing(&self, kind: &str) -> Vec<String> {
+        let mut hubs: Vec<String> = self
+            .debts
+            .iter()
+            .filter(|debt| debt.kind == kind)
+            .map(|debt| debt.hub_id.clone())
+            .collect();
+        hubs.dedup();
+        hubs
+    }
+}
+
+impl App {
+    /// Reads what the database knows of a fleet.
+    pub(crate) async fn situation(&self, fleet_id: &str) -> Result<Situation, AppError> {
+        let mut connection = self.connection().await?;
+        let Some(fleet) = fleet::get(&mut connection, fleet_id).await? else {
+            return Err(AppError::FleetNotFound(fleet_id.to_owned()));
+        };
+        Ok(Situation {
+            fleet,
+            hubs: hub::of_fleet(&mut connection, fleet_id).await?,
+            debts: debt::unpaid(&mut connection, fleet_id).await?,
+            witnessed: witness::highest_epoch(&mut connection, fleet_id).await?,
+        })
+    }
+
+    /// Asks the services below what they know, and puts it together with the situation.
+    pub(crate) async fn gather(
+        &self,
+        situation: &Situation,
+        kind: Kind,
+        target: &HubRow,
+    ) -> Result<Gathered, StoreError> {
+        let fleet = &situation.fleet;
+        let (replication, merge) = tokio::join!(
+            self.remote.replication_status(&fleet.fleet_id),
+            self.remote.merge_status(&fleet.fleet_id, ""),
+        );
+        let replication = answered("registry-sync", replication);
+        let target_status = replication
+            .as_ref()
+            .and_then(|found| of_hub(found, &target.hub_id));
+        let watermark = target_status
+            .and_then(|hub| hub.watermark.as_ref())
+            .and_then(times::from_timestamp);
+        let facts = Facts {
+            kind,
+            target_state: target.state()?,
+            target_is_home: fleet.home_hub_id == target.hub_id,
+            registry_mode: fleet.mode()?,
+            epoch_forgotten: self.is_epoch_forgotten(&fleet.fleet_id),
+            replication: replication.as_ref().map(|found| ReplicationFacts {
+                source: of_hub(found, &fleet.active_hub_id).map(hub_facts),
+                target: of_hub(found, &target.hub_id).map(hub_facts),
+            }),
+            merge: answered("merge", merge).map(merge_facts),
+            max_staleness: self.settings.max_staleness,
+            merge_debts: situation.owing(debt::MERGE_REQUIRED),
+            fence_debts: situation.owing(debt::FENCE_REQUIRED),
+        };
+        Ok(Gathered { facts, watermark })
+    }
+
+    fn is_epoch_forgotten(&self, fleet_id: &str) -> bool {
+        FleetId::new(fleet_id).is_ok_and(|fleet| {
+            self.table
+                .alerts(&fleet)
+                .iter()
+                .any(|alert| alert == EPOCH_FORGOTTEN)
+        })
+    }
+}
+
+fn answered<T>(service: &str, answer: Result<T, Status>) -> Option<T> {
+    answer
+        .inspect_err(|status| {
+            let (code, text) = (status.code(), status.message());
+            tracing::warn!(service, %code, text, "no answer for the checks before a move");
+        })
+        .ok()
+}
+
+fn of_hub<'a>(status: &'a ReplicationStatus, hub_id: &str) -> Option<&'a HubStatus> {
+    status.hubs.iter().find(|hub| hub.hub == hub_id)
+}
+
+fn hub_facts(hub: &HubStatus) -> HubFacts {
+    let complete = hub.watermark.is_some() && hub.staleness_seconds >= 0.0;
+    let staleness = complete.then(|| Duration::try_from_secs_f64(hub.staleness_seconds).ok());
+    HubFacts {
+        reachable: hub.reachable,
+        last_error: hub.last_error.clone(),
+        staleness: staleness.flatten(),
+        pending: hub.pending_count,
+        blocked: hub.blocked.clone(),
+    }
+}
+
+fn merge_facts(status: MergeStatus) -> MergeFacts {
+    MergeFacts {
+        open_holds: status.open_hold_count,
+        active_merge: status.active_merge,
+    }
+}

@@ -1,0 +1,160 @@
+//! What a concierge is told at its start. Defaults are compiled in (`defaults.toml`).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hubshift_shell::config::{self, ConfigError, humane};
+use hubshift_shell::grpc::Endpoint;
+use hubshift_shell::telemetry::TelemetryConfig;
+use hubshift_shell::tls::{ClientTls, ServerTls};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// The prefix of environment variables, `HUBSHIFT_CONCIERGE_OPERATOR_LISTEN`.
+const ENV_PREFIX: &str = "HUBSHIFT_CONCIERGE_";
+
+/// The deadline of a call to another service.
+const CALL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Everything that can be set. `Debug` shows no secret.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where devices ask: gRPC and HTTP.
+    pub public_listen: SocketAddr,
+    /// Where operators and back ends call; beyond loopback only with mutual TLS.
+    pub operator_listen: SocketAddr,
+    /// Metrics, liveness and readiness; none without it.
+    #[serde(default)]
+    pub admin_listen: Option<SocketAddr>,
+    /// TLS of the public listener.
+    #[serde(default)]
+    pub public_tls: Option<ServerTls>,
+    /// TLS of the operator listener.
+    #[serde(default)]
+    pub operator_tls: Option<ServerTls>,
+    /// `postgres://…`; several, separated by spaces, for the hosts of a cluster.
+    pub database_url: SecretString,
+    /// Where the table of routes and the signing keys are kept.
+    pub data_dir: PathBuf,
+    /// How this replica names itself; empty: made up at start.
+    #[serde(default)]
+    pub replica: String,
+    /// The region that it runs in, for people.
+    #[serde(default)]
+    pub region: String,
+    /// Where registry-sync listens.
+    pub registry_url: String,
+    /// TLS towards registry-sync.
+    #[serde(default)]
+    pub registry_tls: Option<ClientTls>,
+    /// Where merge listens.
+    pub merge_url: String,
+    /// TLS towards merge.
+    #[serde(default)]
+    pub merge_tls: Option<ClientTls>,
+    /// How often the table of routes is read anew.
+    #[serde(with = "humane")]
+    pub refresh: Duration,
+    /// How often hubs and debts are looked at.
+    #[serde(with = "humane")]
+    pub reconcile: Duration,
+    /// How far clocks of this deployment may be apart.
+    #[serde(with = "humane")]
+    pub clock_bound: Duration,
+    /// How long a failover waits for every concierge to serve the new route.
+    #[serde(with = "humane")]
+    pub publish_deadline: Duration,
+    /// How long a failover may keep the registry frozen.
+    #[serde(with = "humane")]
+    pub freeze_timeout: Duration,
+    /// How long a failover watches devices move, at most.
+    #[serde(with = "humane")]
+    pub observe_timeout: Duration,
+    /// How stale a target may be for a failover to start.
+    #[serde(with = "humane")]
+    pub max_staleness: Duration,
+    /// Logs and traces.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
+impl Config {
+    /// Reads defaults, then the file, then the environment.
+    ///
+    /// # Errors
+    /// Every unknown, missing or malformed key at once.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        config::load(include_str!("defaults.toml"), file, ENV_PREFIX)
+    }
+
+    /// Whether the operator listener may be where it is: on loopback, or with mutual TLS.
+    pub(crate) fn operator_is_guarded(&self) -> bool {
+        let mutual = self
+            .operator_tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_ca.is_some());
+        mutual || self.operator_listen.ip().is_loopback()
+    }
+
+    /// How to reach registry-sync.
+    pub(crate) fn registry(&self) -> Endpoint {
+        let (url, tls) = (self.registry_url.clone(), self.registry_tls.clone());
+        Endpoint {
+            url,
+            tls,
+            timeout: CALL_DEADLINE,
+        }
+    }
+
+    /// How to reach merge.
+    pub(crate) fn merge(&self) -> Endpoint {
+        let (url, tls) = (self.merge_url.clone(), self.merge_tls.clone());
+        Endpoint {
+            url,
+            tls,
+            timeout: CALL_DEADLINE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(toml: &str) -> Config {
+        toml::from_str(&format!("{}\n{toml}", include_str!("defaults.toml"))).unwrap()
+    }
+
+    #[test]
+    fn the_defaults_are_whole_and_keep_operators_on_loopback() {
+        let config = config("");
+        assert!(config.operator_is_guarded());
+        assert_eq!(config.freeze_timeout, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn an_operator_listener_on_every_address_needs_mutual_tls() {
+        let mut open = config("");
+        open.operator_listen = "0.0.0.0:7601".parse().unwrap();
+        assert!(!open.operator_is_guarded());
+        let mut tls = ServerTls {
+            cert: "c".into(),
+            key: "k".into(),
+            client_ca: None,
+        };
+        open.operator_tls = Some(tls.clone());
+        assert!(!open.operator_is_guarded());
+        tls.client_ca = Some("ca".into());
+        open.operator_tls = Some(tls);
+        assert!(open.operator_is_guarded());
+    }
+
+    #[test]
+    fn debug_shows_no_password() {
+        let mut config = config("");
+        config.database_url = "postgres://concierge:s3cret@db/hubshift".into();
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+}

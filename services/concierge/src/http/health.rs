@@ -1,0 +1,43 @@
+//! `GET /healthz` and `/readyz`, for the probes of DNS redirection and of orchestrators.
+//!
+//! 200 as long as devices can be answered, which takes a table and not a database; 503 before. The
+//! body is for people.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::PublicState;
+use super::endpoint::rfc3339;
+
+#[derive(Serialize)]
+struct Body {
+    serving: bool,
+    fleets: usize,
+    /// When the database was last heard of; empty when it never was.
+    as_of: String,
+    stale: bool,
+}
+
+/// Says whether devices can be answered.
+pub(super) async fn get(State(state): State<PublicState>) -> Response {
+    let snapshot = state.table.load();
+    let body = Body {
+        serving: snapshot.is_loaded,
+        fleets: snapshot.fleets.len(),
+        as_of: if snapshot.is_loaded {
+            rfc3339(snapshot.as_of)
+        } else {
+            String::new()
+        },
+        stale: snapshot.is_stale(state.table.stale_after()),
+    };
+    let status = match body.serving {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (status, [no_store], Json(body)).into_response()
+}

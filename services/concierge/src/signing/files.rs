@@ -1,0 +1,149 @@
+//! The folder with the keys.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use hubshift_domain::route::{KeySet, KeySetError, PrivateKey};
+
+use super::SigningError;
+
+/// Where the keys lie.
+#[derive(Debug, Clone)]
+pub(crate) struct SigningFiles {
+    /// Ed25519 private key, PKCS #8 PEM.
+    pub(crate) key: PathBuf,
+    /// JWKS of further keys that are believed; optional.
+    pub(crate) trusted: PathBuf,
+    /// The recovery key, PKCS #8 PEM; optional, and better kept offline.
+    pub(crate) recovery: PathBuf,
+    /// A key set that the recovery key signed offline; optional.
+    pub(crate) signed: PathBuf,
+    /// Whether to make a signing key when there is none.
+    pub(crate) create_key: bool,
+}
+
+impl SigningFiles {
+    /// The usual names in a folder; a missing signing key is made.
+    pub(crate) fn in_dir(dir: &Path) -> Self {
+        Self {
+            key: dir.join("signing.pem"),
+            trusted: dir.join("trusted.json"),
+            recovery: dir.join("recovery.pem"),
+            signed: dir.join("key-set.jws"),
+            create_key: true,
+        }
+    }
+
+    pub(super) fn signing_key(&self) -> Result<PrivateKey, SigningError> {
+        match private_key(&self.key)? {
+            Some(key) => Ok(key),
+            None if self.create_key => {
+                create(&self.key)?;
+                // Another process may have been first: what lies there now is the key.
+                private_key(&self.key)?.ok_or_else(|| SigningError::NoKey(self.key.clone()))
+            }
+            None => Err(SigningError::NoKey(self.key.clone())),
+        }
+    }
+
+    pub(super) fn recovery_key(&self) -> Result<Option<PrivateKey>, SigningError> {
+        private_key(&self.recovery)
+    }
+
+    pub(super) fn trusted(&self) -> Result<Option<KeySet>, SigningError> {
+        let Some(json) = read(&self.trusted)? else {
+            return Ok(None);
+        };
+        KeySet::from_json(json.as_bytes())
+            .map(Some)
+            .map_err(key_set(&self.trusted))
+    }
+
+    /// The key set that was signed offline, whose keys join the trusted ones. It must hold the key
+    /// that signs here. Whether the recovery key signed it, devices find out: it isn't here.
+    pub(super) fn signed(
+        &self,
+        kid: &str,
+        trusted: &mut KeySet,
+    ) -> Result<Option<String>, SigningError> {
+        let Some(token) = read(&self.signed)? else {
+            return Ok(None);
+        };
+        let token = token.trim().to_owned();
+        let set = KeySet::from_unverified(&token).map_err(key_set(&self.signed))?;
+        if !set.contains(kid) {
+            let (path, kid) = (self.signed.clone(), kid.to_owned());
+            return Err(SigningError::NotInSet { path, kid });
+        }
+        trusted.extend(&set);
+        Ok(Some(token))
+    }
+}
+
+fn key_set(path: &Path) -> impl FnOnce(KeySetError) -> SigningError + '_ {
+    |source| SigningError::KeySet {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn file(path: &Path) -> impl Fn(std::io::Error) -> SigningError + '_ {
+    |source| SigningError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, SigningError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file(path)(error)),
+    }
+}
+
+fn private_key(path: &Path) -> Result<Option<PrivateKey>, SigningError> {
+    let Some(pem) = read(path)? else {
+        return Ok(None);
+    };
+    PrivateKey::from_pem(&pem)
+        .map(Some)
+        .map_err(|source| SigningError::Key {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// Makes a key that only this user can read. Written aside and linked into place whole, so that
+/// two processes that start at once end up with one key.
+fn create(path: &Path) -> Result<(), SigningError> {
+    let mut seed = [0u8; 32];
+    getrandom::fill(&mut seed).map_err(|_| SigningError::Random)?;
+    let pem = PrivateKey::from_seed(&seed)
+        .to_pem()
+        .map_err(|source| SigningError::Key {
+            path: path.to_owned(),
+            source,
+        })?;
+    let aside = path.with_extension(format!("{}.new", std::process::id()));
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(file(dir))?;
+    }
+    write_private(&aside, pem.as_bytes()).map_err(file(&aside))?;
+    let linked = match std::fs::hard_link(&aside, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(file(path)(error)),
+        _ => Ok(()),
+    };
+    std::fs::remove_file(&aside).map_err(file(&aside))?;
+    linked
+}
+
+fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}

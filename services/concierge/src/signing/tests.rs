@@ -1,0 +1,93 @@
+//! Keys that are made, read back, published and refused.
+
+use std::path::Path;
+
+use super::*;
+
+fn open(dir: &Path) -> Result<Signer, SigningError> {
+    Signer::open(&SigningFiles::in_dir(dir), OffsetDateTime::UNIX_EPOCH)
+}
+
+fn json(signer: &Signer) -> serde_json::Value {
+    serde_json::from_slice(&signer.key_set_document()).unwrap()
+}
+
+#[test]
+fn a_key_is_made_once_and_read_back_by_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = dir.path().join("keys");
+    let first = open(&keys).unwrap();
+    let again = open(&keys).unwrap();
+    assert_eq!(first.public(), again.public());
+    let left: Vec<_> = std::fs::read_dir(&keys).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_key_is_for_its_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).unwrap();
+    let file = std::fs::metadata(dir.path().join("signing.pem")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_missing_key_is_an_error_when_none_is_to_be_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = SigningFiles::in_dir(dir.path());
+    files.create_key = false;
+    let refused = Signer::open(&files, OffsetDateTime::UNIX_EPOCH).unwrap_err();
+    assert!(matches!(refused, SigningError::NoKey(_)), "{refused}");
+}
+
+#[test]
+fn a_broken_key_is_refused_and_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("signing.pem");
+    std::fs::write(&path, "not a key").unwrap();
+    assert!(matches!(open(dir.path()), Err(SigningError::Key { .. })));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "not a key");
+}
+
+#[test]
+fn devices_that_pin_the_recovery_key_can_verify_the_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let recovery = PrivateKey::from_seed(&[9; 32]);
+    std::fs::write(dir.path().join("recovery.pem"), recovery.to_pem().unwrap()).unwrap();
+    let signer = open(dir.path()).unwrap();
+    let document = json(&signer);
+    let token = document["signed"].as_str().unwrap();
+    let set = KeySet::from_signed(token, &recovery.public(), None).unwrap();
+    assert!(set.contains(&signer.public().id()));
+}
+
+#[test]
+fn further_keys_are_trusted_and_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = PrivateKey::from_seed(&[3; 32]);
+    let trusted = KeySet::new([old.public()]).to_json().unwrap();
+    std::fs::write(dir.path().join("trusted.json"), trusted.to_string()).unwrap();
+    let signer = open(dir.path()).unwrap();
+    let set = KeySet::from_json(&signer.key_set_document()).unwrap();
+    assert!(set.contains(old.id()) && set.contains(&signer.public().id()));
+    assert!(json(&signer).get("signed").is_none());
+}
+
+#[test]
+fn a_set_signed_offline_must_hold_the_key_that_signs() {
+    let dir = tempfile::tempdir().unwrap();
+    let recovery = PrivateKey::from_seed(&[9; 32]);
+    let signing = open(dir.path()).unwrap().public();
+    let path = dir.path().join("key-set.jws");
+    let stranger = KeySet::new([PrivateKey::from_seed(&[3; 32]).public()]);
+    std::fs::write(&path, stranger.sign(&recovery).unwrap()).unwrap();
+    assert!(matches!(
+        open(dir.path()),
+        Err(SigningError::NotInSet { .. })
+    ));
+    let whole = KeySet::new([signing]).sign(&recovery).unwrap();
+    std::fs::write(&path, format!("{whole}\n")).unwrap();
+    assert_eq!(json(&open(dir.path()).unwrap())["signed"], whole.as_str());
+}

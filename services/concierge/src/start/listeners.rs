@@ -1,0 +1,86 @@
+//! The ports: public, operator, admin.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use hubshift_shell::tls::ServerTls;
+use hubshift_shell::{Tasks, admin, bind, serve};
+use tokio::net::TcpListener;
+
+use super::parts::Parts;
+use super::unusable;
+use crate::config::Config;
+
+/// The ports, taken before anything else runs.
+pub(super) struct Listeners {
+    public: (TcpListener, Option<Arc<rustls::ServerConfig>>),
+    operator: (TcpListener, Option<Arc<rustls::ServerConfig>>),
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Takes the ports and reads the certificates.
+    pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
+            public: (
+                bind(config.public_listen)?,
+                tls(config.public_tls.as_ref())?,
+            ),
+            operator: (
+                bind(config.operator_listen)?,
+                tls(config.operator_tls.as_ref())?,
+            ),
+            admin: config.admin_listen.map(bind).transpose()?,
+        })
+    }
+
+    /// Public, operator, admin.
+    pub(super) fn addresses(
+        &self,
+    ) -> std::io::Result<(SocketAddr, SocketAddr, Option<SocketAddr>)> {
+        let admin = self
+            .admin
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
+        Ok((
+            self.public.0.local_addr()?,
+            self.operator.0.local_addr()?,
+            admin,
+        ))
+    }
+
+    /// Serves on all of them until the tasks stop.
+    pub(super) fn serve(self, parts: &Parts, tasks: &Tasks) {
+        let closing = tasks.token();
+        let (public, operator) = (parts.public_router(), parts.operator_router(&closing));
+        spawn(tasks, "public listener", self.public, public);
+        spawn(tasks, "operator listener", self.operator, operator);
+        if let Some(listener) = self.admin {
+            let router = admin::router(parts.operator.clone(), admin::install_metrics());
+            spawn(tasks, "admin listener", (listener, None), router);
+        }
+    }
+}
+
+fn tls(config: Option<&ServerTls>) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
+    let loaded = config.map(ServerTls::load).transpose();
+    Ok(loaded.map_err(unusable("TLS of a listener can't be used"))?)
+}
+
+/// Serves until the tasks stop; a listener that breaks stops them all.
+fn spawn(
+    tasks: &Tasks,
+    name: &'static str,
+    (listener, tls): (TcpListener, Option<Arc<rustls::ServerConfig>>),
+    router: Router,
+) {
+    let token = tasks.token();
+    tasks.spawn(name, async move {
+        if let Err(error) = serve(listener, router, tls, token.clone()).await {
+            tracing::error!(listener = name, %error, "a listener broke");
+            token.cancel();
+        }
+    });
+}

@@ -1,0 +1,166 @@
+//! What a concierge is made of, and what works in the background.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use hubshift_flow::{Engine, EngineConfig};
+use hubshift_shell::{GrpcServer, Health, Tasks, grpc};
+use hubshift_store::{Database, PoolConfig};
+use secrecy::ExposeSecret as _;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::unusable;
+use crate::adoption::Adoption;
+use crate::app::remote::Remote;
+use crate::app::{App, Settings};
+use crate::config::Config;
+use crate::health::{Fit, Fitting, Watch};
+use crate::http::{PublicState, public_router};
+use crate::signing::{Signer, SigningFiles};
+use crate::table::{Refresher, Table};
+use crate::workflows::failover::Failover;
+use crate::{reconcilers, rpc};
+
+/// Connections to the database at most.
+const CONNECTIONS: u32 = 20;
+/// Answers say that they are stale after so many refreshes without a database.
+const STALE_AFTER: u32 = 5;
+/// How often to look whether the database is there at last.
+const WAIT_FOR_DATABASE: Duration = Duration::from_millis(100);
+
+/// What runs, before it runs.
+pub(super) struct Parts {
+    app: Arc<App>,
+    engine: Engine,
+    database: Database,
+    adoption: Adoption,
+    replica: String,
+    public: Health,
+    /// The operator side's health.
+    pub(super) operator: Health,
+}
+
+impl Parts {
+    /// Makes them; nothing runs yet.
+    pub(super) fn make(config: &Config) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("{} can't be made", config.data_dir.display()))?;
+        let files = SigningFiles::in_dir(&config.data_dir);
+        let signer = Signer::open(&files, OffsetDateTime::now_utc());
+        let signer = signer.map_err(unusable("the signing keys can't be used"))?;
+        let table = Table::boot(&config.data_dir, config.refresh * STALE_AFTER);
+        let database = Database::lazy(&PoolConfig {
+            urls: config.database_url.expose_secret().to_owned(),
+            max_connections: CONNECTIONS,
+            application: "hubshift-concierge",
+        });
+        let database = database.map_err(unusable("database_url can't be used"))?;
+        let replica = replica_name(config);
+        let pool = database.pool().clone();
+        let engine = Engine::new(pool.clone(), EngineConfig::new(replica.as_str()));
+        let app = Arc::new(App {
+            pool,
+            remote: remote(config)?,
+            table,
+            signer: Arc::new(signer),
+            settings: Settings::from(config),
+            nudge: engine.nudge(),
+            fit: Fit::default(),
+        });
+        Ok(Self {
+            engine: engine.with(Failover::new(app.clone())),
+            app,
+            database,
+            adoption: Adoption::new(),
+            replica,
+            public: Health::new(),
+            operator: Health::new(),
+        })
+    }
+
+    /// Starts everything that works in the background.
+    pub(super) fn work(self, config: &Config, tasks: &Tasks) {
+        let refresher = Refresher {
+            table: self.app.table.clone(),
+            signer: self.app.signer.clone(),
+            adoption: self.adoption,
+            database: self.database,
+            replica: self.replica,
+        };
+        tasks.spawn("refresher", refresher.run(config.refresh, tasks.token()));
+        let watch = Watch {
+            public: self.public,
+            operator: self.operator,
+            table: self.app.table.clone(),
+            pool: self.app.pool.clone(),
+            fit: self.app.fit.clone(),
+        };
+        tasks.spawn("health", watch.run(tasks.token()));
+        let (fit, engine, token) = (self.app.fit.clone(), self.engine, tasks.token());
+        tasks.spawn("engine", async move {
+            if database_fits(&fit, &token).await {
+                engine.run(token).await;
+            }
+        });
+        let (app, every, token) = (self.app, config.reconcile, tasks.token());
+        tasks.spawn("reconcilers", async move {
+            if database_fits(&app.fit, &token).await {
+                reconcilers::run(app, every, token).await;
+            }
+        });
+    }
+
+    /// What devices reach.
+    pub(super) fn public_router(&self) -> Router {
+        let state = PublicState {
+            table: self.app.table.clone(),
+            signer: self.app.signer.clone(),
+            adoption: self.adoption.clone(),
+        };
+        public_router(state, self.public.clone())
+    }
+
+    /// What operators and back ends reach; watches end when `closing` is cancelled.
+    pub(super) fn operator_router(&self, closing: &CancellationToken) -> Router {
+        GrpcServer::new(self.operator.clone())
+            .add(rpc::fleet::server(self.app.clone(), closing.clone()))
+            .add(rpc::failover::server(self.app.clone(), closing.clone()))
+            .reflection(true)
+            .into_router()
+    }
+}
+
+/// Whether the database is there and fits; `false` when the concierge stops before it is.
+async fn database_fits(fit: &Fit, cancel: &CancellationToken) -> bool {
+    while fit.get() != Fitting::Fits {
+        tokio::select! {
+            () = cancel.cancelled() => return false,
+            () = tokio::time::sleep(WAIT_FOR_DATABASE) => {}
+        }
+    }
+    true
+}
+
+fn remote(config: &Config) -> anyhow::Result<Remote> {
+    let (registry, merge) = (config.registry(), config.merge());
+    let to_registry = grpc::channel(&registry);
+    let to_registry =
+        to_registry.map_err(unusable("registry_url or registry_tls can't be used"))?;
+    let to_merge = grpc::channel(&merge);
+    let to_merge = to_merge.map_err(unusable("merge_url or merge_tls can't be used"))?;
+    Ok(Remote::new(to_registry, to_merge, registry.timeout))
+}
+
+/// A name that no other replica has, and that a restart of this one does not have either.
+fn replica_name(config: &Config) -> String {
+    if !config.replica.is_empty() {
+        return config.replica.clone();
+    }
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "concierge".to_owned());
+    let random = Uuid::new_v4().simple().to_string();
+    format!("{host}-{}", &random[..8])
+}

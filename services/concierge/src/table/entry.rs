@@ -1,0 +1,217 @@
+//! One fleet as this concierge serves it, and its hubs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubshift_domain::epoch::Epoch;
+use hubshift_domain::hub_state::{HubState, RegistryMode};
+use hubshift_domain::id::{FleetId, HubId};
+use hubshift_domain::route::{OnUnreachable, RouteClaims, RouteHub, RouteInputs};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// The alert of a fleet whose database knows a lower epoch than somebody has shown.
+pub(crate) const EPOCH_FORGOTTEN: &str = "EPOCH_FORGOTTEN";
+
+/// One fleet, with the route that its devices get. Reads like its facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FleetEntry {
+    /// The fleet as the authority had it.
+    pub(crate) facts: FleetFacts,
+    /// The signed route, as devices get it.
+    pub(crate) jws: Arc<str>,
+    /// What it says.
+    pub(crate) claims: RouteClaims,
+}
+
+impl std::ops::Deref for FleetEntry {
+    type Target = FleetFacts;
+
+    fn deref(&self) -> &FleetFacts {
+        &self.facts
+    }
+}
+
+/// One fleet as the authority had it, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FleetFacts {
+    /// The fleet.
+    pub(crate) fleet_id: FleetId,
+    /// Text for people.
+    pub(crate) display_name: String,
+    /// The hub that it comes home to.
+    pub(crate) home_hub: HubId,
+    /// The authority.
+    pub(crate) active_hub: HubId,
+    /// The authority's reign.
+    pub(crate) epoch: Epoch,
+    /// Rises with every change of what devices are told.
+    pub(crate) routing_version: u64,
+    /// Whether identities may be changed.
+    pub(crate) registry_mode: RegistryMode,
+    /// All hubs, by index.
+    pub(crate) hubs: Vec<HubEntry>,
+    /// How many devices move.
+    pub(crate) device_count: u64,
+    /// How much of the target's admission rate they may use, percent.
+    pub(crate) utilisation_percent: u8,
+    /// How often devices ask.
+    pub(crate) poll_after: Duration,
+    /// What devices do when nobody answers.
+    pub(crate) on_unreachable: OnUnreachable,
+    /// What must be paid before the fleet goes home.
+    pub(crate) debts: Vec<DebtEntry>,
+    /// When the epoch began.
+    pub(crate) epoch_opened: OffsetDateTime,
+    /// When the fleet was created.
+    pub(crate) create_time: OffsetDateTime,
+    /// When it last changed.
+    pub(crate) update_time: OffsetDateTime,
+    /// Of its row in `concierge`.
+    pub(crate) revision: u64,
+    /// Of its row in `authority`.
+    pub(crate) authority_revision: u64,
+    /// Whether the database knows a lower epoch than this or than a replica has served.
+    pub(crate) is_forgotten: bool,
+}
+
+/// One hub of a fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HubEntry {
+    /// Its slug.
+    pub(crate) hub_id: HubId,
+    /// Its number within epochs.
+    pub(crate) index: u16,
+    /// What it is to its fleet.
+    pub(crate) state: HubState,
+    /// Region slug.
+    pub(crate) region: String,
+    /// What devices connect to.
+    pub(crate) host: String,
+    /// What back ends call; empty: the same.
+    pub(crate) service_host: String,
+    /// Where back ends read events; empty: not known.
+    pub(crate) event_endpoint: String,
+    /// The operator's labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// New device connections that it admits, per second.
+    pub(crate) admission_per_second: u32,
+    /// The hard deadline of a call to it.
+    pub(crate) call_deadline: Duration,
+    /// How stale its listings may be.
+    pub(crate) read_lag: Duration,
+}
+
+/// Something that must be paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DebtEntry {
+    /// As stored: `merge_required`, `fence_required`.
+    pub(crate) kind: String,
+    /// The hub that it concerns.
+    pub(crate) hub: HubId,
+    /// The failover that left it.
+    pub(crate) failover: uuid::Uuid,
+    /// The epoch that it was opened in.
+    pub(crate) epoch: Epoch,
+    /// When.
+    pub(crate) create_time: OffsetDateTime,
+}
+
+impl FleetFacts {
+    /// What makes one entry newer than another.
+    pub(crate) fn order(&self) -> (Epoch, u64) {
+        (self.epoch, self.routing_version)
+    }
+
+    /// The index of the hub with this slug.
+    pub(crate) fn hub_index(&self, slug: &str) -> Option<u16> {
+        self.hubs
+            .iter()
+            .find(|hub| hub.hub_id.as_str() == slug)
+            .map(|hub| hub.index)
+    }
+
+    /// Rises with every change; the same at every replica.
+    pub(crate) fn change(&self) -> u64 {
+        self.revision + self.authority_revision
+    }
+
+    /// The fleet's etag, as `GetFleet` has it.
+    pub(crate) fn etag(&self) -> String {
+        format!("{}-{}", self.authority_revision, self.revision)
+    }
+
+    /// What needs an operator's eye.
+    pub(crate) fn alerts(&self) -> Vec<String> {
+        if self.is_forgotten {
+            vec![EPOCH_FORGOTTEN.to_owned()]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What the fleet's route is made of.
+    pub(crate) fn route_inputs(&self) -> RouteInputs<'_> {
+        RouteInputs {
+            fleet: &self.fleet_id,
+            epoch: self.epoch,
+            routing_version: self.routing_version,
+            active_hub: &self.active_hub,
+            hubs: self.hubs.iter().map(HubEntry::for_route).collect(),
+            device_count: self.device_count,
+            utilisation_percent: self.utilisation_percent,
+            on_unreachable: self.on_unreachable,
+            epoch_opened: self.epoch_opened,
+        }
+    }
+
+    /// One hub is active. The one that was before missed the change, as far as is known here.
+    fn activate(&mut self, active: &HubId) {
+        for hub in &mut self.hubs {
+            if hub.hub_id == *active {
+                hub.state = HubState::Active;
+            } else if hub.state == HubState::Active {
+                hub.state = HubState::Quarantined;
+            }
+        }
+        self.active_hub = active.clone();
+    }
+}
+
+impl FleetEntry {
+    /// When the route was signed.
+    pub(crate) fn issue_time(&self) -> OffsetDateTime {
+        self.claims.issued_at
+    }
+
+    /// The same fleet under a newer route, which a device presented: the database does not know it. What the route does not say stays as it was.
+    pub(crate) fn under(&self, claims: RouteClaims, jws: &str) -> Self {
+        let mut facts = self.facts.clone();
+        (facts.epoch, facts.routing_version) = claims.order();
+        facts.epoch_opened = claims.admission.started_at;
+        facts.on_unreachable = claims.on_unreachable;
+        facts.is_forgotten |= claims.epoch > self.epoch;
+        if let Some(active) = claims.active() {
+            facts.activate(&active.hub);
+        }
+        Self {
+            facts,
+            jws: Arc::from(jws),
+            claims,
+        }
+    }
+}
+
+impl HubEntry {
+    fn for_route(&self) -> RouteHub<'_> {
+        RouteHub {
+            hub: &self.hub_id,
+            index: self.index,
+            state: self.state,
+            host: &self.host,
+            region: &self.region,
+            admission_per_second: self.admission_per_second,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Entries for tests, under a key that every test knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubshift_domain::epoch::Epoch;
+use hubshift_domain::hub_state::{HubState, RegistryMode};
+use hubshift_domain::id::{FleetId, HubId};
+use hubshift_domain::route::{self, OnUnreachable, PrivateKey};
+use time::OffsetDateTime;
+
+use super::{FleetEntry, FleetFacts, HubEntry};
+
+/// The key that signs the fixtures' routes.
+pub(crate) fn key() -> PrivateKey {
+    PrivateKey::from_seed(&[1; 32])
+}
+
+/// A fleet with the hubs `east` (0) and `west` (1); the epoch says which of them is active.
+pub(crate) fn facts(fleet: &str, epoch: u64, routing_version: u64) -> FleetFacts {
+    let epoch = Epoch(epoch);
+    let hubs = vec![hub(0, "east", epoch), hub(1, "west", epoch)];
+    FleetFacts {
+        fleet_id: FleetId::new(fleet).unwrap(),
+        display_name: String::new(),
+        home_hub: hubs[0].hub_id.clone(),
+        active_hub: hubs[usize::from(epoch.hub_index())].hub_id.clone(),
+        epoch,
+        routing_version,
+        registry_mode: RegistryMode::Open,
+        hubs,
+        device_count: 2000,
+        utilisation_percent: 80,
+        poll_after: Duration::from_secs(60),
+        on_unreachable: OnUnreachable::Ask,
+        debts: Vec::new(),
+        epoch_opened: OffsetDateTime::UNIX_EPOCH,
+        create_time: OffsetDateTime::UNIX_EPOCH,
+        update_time: OffsetDateTime::UNIX_EPOCH,
+        revision: routing_version,
+        authority_revision: epoch.0,
+        is_forgotten: false,
+    }
+}
+
+fn hub(index: u16, slug: &str, epoch: Epoch) -> HubEntry {
+    let active = epoch.hub_index() == index;
+    HubEntry {
+        hub_id: HubId::new(slug).unwrap(),
+        index,
+        state: if active {
+            HubState::Active
+        } else {
+            HubState::Ready
+        },
+        region: format!("{slug}-region"),
+        host: format!("{slug}.example.net"),
+        service_host: String::new(),
+        event_endpoint: String::new(),
+        labels: [("tier".to_owned(), "test".to_owned())].into(),
+        admission_per_second: 1000,
+        call_deadline: Duration::from_secs(2),
+        read_lag: Duration::ZERO,
+    }
+}
+
+/// The same with a signed route.
+pub(crate) fn entry(fleet: &str, epoch: u64, routing_version: u64) -> FleetEntry {
+    let facts = facts(fleet, epoch, routing_version);
+    let claims = route::claims(&facts.route_inputs(), OffsetDateTime::UNIX_EPOCH).unwrap();
+    let jws = Arc::from(route::sign(&claims, &key()).unwrap());
+    FleetEntry { facts, jws, claims }
+}

@@ -1,0 +1,203 @@
+//! Keeps the table equal to the database: reads everything, signs what is missing, serves it, and
+//! says so in `epoch_witness`. The same work every time, whatever happens.
+//!
+//! Durable: signed routes and the heartbeat. A database that does not answer changes nothing here
+//! but the log: the table stays, and its answers say that they are stale.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubshift_domain::route::{RouteClaims, RouteError};
+use hubshift_store::{Database, StoreError};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{self, Action};
+use super::{FleetEntry, Table};
+use crate::adoption::Adoption;
+use crate::signing::Signer;
+use crate::store::route::{self, NewRoute};
+use crate::store::table as store;
+use crate::store::table::write::{self, Served};
+
+/// Read, sign, read back, and once more if another replica was in the way.
+const PASSES: usize = 3;
+/// Refreshes between two looks for replicas that are gone.
+const TIDY_EVERY: u64 = 3600;
+/// A refresh that takes longer is given up; the next one starts anew.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Why a refresh failed. The next one is the retry.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RefreshError {
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A route can't be signed.
+    #[error("a route can't be signed")]
+    Sign(#[source] RouteError),
+    /// The database took too long.
+    #[error("the database did not answer within {LIMIT:?}")]
+    TimedOut,
+}
+
+/// Refreshes one table.
+#[derive(Clone)]
+pub(crate) struct Refresher {
+    /// The table.
+    pub(crate) table: Table,
+    /// Signs and verifies routes.
+    pub(crate) signer: Arc<Signer>,
+    /// What devices told this replica.
+    pub(crate) adoption: Adoption,
+    /// The database.
+    pub(crate) database: Database,
+    /// How this replica names itself.
+    pub(crate) replica: String,
+}
+
+impl Refresher {
+    /// Refreshes every `period`, or sooner when somebody knows of news, until cancelled.
+    pub(crate) async fn run(self, period: Duration, cancel: CancellationToken) {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut failures, mut refreshes) = (0u64, 0u64);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                _ = ticks.tick() => {}
+                () = self.table.wanted() => {}
+            }
+            let outcome = tokio::select! {
+                () = cancel.cancelled() => return,
+                outcome = self.tick() => outcome,
+            };
+            match outcome {
+                Ok(()) => {
+                    if failures > 0 {
+                        tracing::info!(failures, "the table is fresh again");
+                    }
+                    failures = 0;
+                    if refreshes.is_multiple_of(TIDY_EVERY) {
+                        self.tidy().await;
+                    }
+                    refreshes += 1;
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.cope(&error, failures).await;
+                }
+            }
+        }
+    }
+
+    /// Logs the first failure and every hundredth, and looks for another database host.
+    async fn cope(&self, error: &RefreshError, failures: u64) {
+        if failures % 100 == 1 {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                failures,
+                "the table can't be refreshed; devices are answered from memory"
+            );
+        }
+        if let Ok(Err(error)) = timeout(LIMIT, self.database.repoint()).await {
+            tracing::debug!(%error, "no database host is writable");
+        }
+    }
+
+    /// One refresh.
+    pub(crate) async fn tick(&self) -> Result<(), RefreshError> {
+        timeout(LIMIT, self.refresh())
+            .await
+            .map_err(|_| RefreshError::TimedOut)?
+    }
+
+    async fn refresh(&self) -> Result<(), RefreshError> {
+        let signed = self.serve_and_sign().await;
+        self.adoption.make_room(&self.table.load());
+        write::witness(self.database.pool(), &self.replica, &self.served()).await?;
+        signed
+    }
+
+    /// Serves what there is after every pass: no fleet waits for another one's signature.
+    async fn serve_and_sign(&self) -> Result<(), RefreshError> {
+        for _ in 0..PASSES {
+            let read = store::read(self.database.pool()).await?;
+            let now = read.now;
+            let plan = plan::plan(read, &self.table.load(), &self.signer);
+            let (entries, kept) = (plan.entries, plan.kept);
+            self.table
+                .update(|held| held.refreshed(entries, &kept, now))
+                .await;
+            if plan.actions.is_empty() {
+                break;
+            }
+            for action in plan.actions {
+                self.act(action).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn act(&self, action: Action) -> Result<(), RefreshError> {
+        match action {
+            Action::Sign(claims) => self.sign(&claims).await,
+            Action::Raise { fleet, from, to } => {
+                tracing::info!(%fleet, from, to, "devices are told something new");
+                let pool = self.database.pool();
+                Ok(write::raise_routing_version(pool, &fleet, from, to).await?)
+            }
+        }
+    }
+
+    async fn sign(&self, claims: &RouteClaims) -> Result<(), RefreshError> {
+        let jws = self.signer.sign(claims).map_err(RefreshError::Sign)?;
+        let new = NewRoute {
+            fleet_id: claims.fleet.as_str(),
+            routing_version: claims.routing_version,
+            epoch: claims.epoch,
+            jws: &jws,
+            issue_time: claims.issued_at,
+            not_after: claims.not_after,
+        };
+        let mut connection = self
+            .database
+            .pool()
+            .acquire()
+            .await
+            .map_err(StoreError::from)?;
+        Ok(route::insert(&mut connection, &new).await?)
+    }
+
+    fn served(&self) -> Vec<Served> {
+        self.table
+            .load()
+            .fleets
+            .values()
+            .map(|entry| self.serves(entry))
+            .collect()
+    }
+
+    fn serves(&self, entry: &FleetEntry) -> Served {
+        let counts = self.adoption.counts(entry);
+        Served {
+            fleet: entry.fleet_id.clone(),
+            epoch: entry.epoch.0,
+            routing_version: entry.routing_version,
+            polling: counts.polling,
+            attached: counts.attached,
+        }
+    }
+
+    /// Tidies up after replicas that are gone.
+    async fn tidy(&self) {
+        match write::forget_gone_replicas(self.database.pool()).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "replicas that are gone for a day are forgotten"),
+            Err(error) => tracing::debug!(%error, "replicas that are gone stay for now"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Durable workflows of the concierge.
+
+pub(crate) mod failover;
