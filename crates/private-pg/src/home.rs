@@ -185,7 +185,8 @@ mod tests {
         let below = place.path().join("below");
         std::fs::create_dir(&below).unwrap();
         assert!(everybody_enters(&below));
-        // tempfile makes its directories for their owner alone.
+        let closed = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(place.path(), closed).unwrap();
         assert!(!everybody_enters(place.path()));
     }
 }

@@ -131,11 +131,22 @@ enum Failure {
 }
 
 /// A port of the loopback address that is free now; somebody may take it before the server does.
+/// Below the range of outgoing connections, so that a server that is started again finds it free.
 pub(crate) fn free_port() -> Result<u16, PgError> {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(PgError::io("find a free port"))
+    let mut last = None;
+    for _ in 0..100 {
+        let mut draw = [0; 2];
+        getrandom::fill(&mut draw).map_err(|error| {
+            PgError::io("get random bytes")(std::io::Error::other(error))
+        })?;
+        let port = 20_000 + u16::from_le_bytes(draw) % 12_000;
+        match std::net::TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = Some(error),
+        }
+    }
+    let error = last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into());
+    Err(PgError::io("find a free port")(error))
 }
 
 /// Where the server's log goes.

@@ -112,7 +112,9 @@ fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    // Colours are for a person's terminal, not for a file.
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Human => Box::new(layer),
         LogFormat::Json => Box::new(layer.json().flatten_event(true).with_current_span(true)),

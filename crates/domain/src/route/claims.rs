@@ -89,12 +89,11 @@ impl RouteClaims {
     }
 
     /// Whether a device would do the same with the other one; a difference needs a higher routing
-    /// version.
+    /// version. Waves don't count: this version has none, and must not undo a newer one's.
     pub fn tells_the_same(&self, other: &Self) -> bool {
         self.order() == other.order()
             && self.endpoints == other.endpoints
             && self.admission.window_ms == other.admission.window_ms
-            && self.admission.waves == other.admission.waves
             && self.on_unreachable == other.on_unreachable
     }
 }

@@ -92,14 +92,10 @@ fn a_route_survives_signing() {
 fn no_byte_of_a_signed_route_can_be_changed() {
     let token = sign(&route(1024, 1), &key()).unwrap();
     for at in 0..token.len() {
-        for other in ['A', 'B', '.', '=', '_', '~'] {
-            let mut forged = token.clone();
-            forged.replace_range(at..=at, &other.to_string());
-            assert!(
-                forged == token || keys().verify(&forged).is_err(),
-                "byte {at} as {other}"
-            );
-        }
+        let other = if &token[at..=at] == "A" { "B" } else { "A" };
+        let mut forged = token.clone();
+        forged.replace_range(at..=at, other);
+        assert!(keys().verify(&forged).is_err(), "byte {at} as {other}");
         assert!(keys().verify(&token[..at]).is_err(), "cut at {at}");
     }
 }
@@ -231,4 +227,24 @@ fn a_key_set_survives_json_and_passes_over_other_keys() {
     let read = KeySet::from_json(json.to_string().as_bytes()).unwrap();
     assert_eq!(read, keys().issued_at(now()));
     assert!(read.contains(key().id()));
+}
+
+/// The example of docs/route.md was made by another implementation.
+#[test]
+fn the_documented_example_verifies() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/route.md");
+    let doc = std::fs::read_to_string(path).unwrap();
+    let token = doc.lines().find(|line| line.starts_with("eyJ")).unwrap();
+    let x = doc
+        .lines()
+        .find(|line| line.len() == 43 && !line.contains(' '))
+        .unwrap();
+    let keys = KeySet::new([PublicKey::from_base64(x).unwrap()]);
+    let claims = keys.verify(token).unwrap();
+    assert_eq!(claims.order(), (Epoch(2049), 7));
+    let slot = claims.slot("device-1").as_millis();
+    assert!(
+        doc.contains(&format!("the route above: {slot} ms.")),
+        "{slot}"
+    );
 }

@@ -5,6 +5,7 @@
 //! where the disk fails, the older file is taken away rather than served later.
 
 mod answer;
+mod disk;
 mod entry;
 mod file;
 #[cfg(test)]
@@ -16,22 +17,20 @@ mod snapshot;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use hubshift_domain::id::FleetId;
 use tokio::sync::{Mutex, Notify, watch};
 
 pub(crate) use answer::{Answer, AnswerError, Asked, Question, answer, fleet};
+use disk::Disk;
 pub(crate) use entry::{DebtEntry, EPOCH_FORGOTTEN, FleetEntry, FleetFacts, HubEntry};
 use file::{FileError, TableFile};
 pub(crate) use plan::Read;
 pub(crate) use present::present;
 pub(crate) use refresher::Refresher;
 pub(crate) use snapshot::Snapshot;
-
-/// How old the file's `as_of` may grow while nothing else changes.
-const SAVE_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 
 /// A handle on the table; clones share it.
 #[derive(Clone)]
@@ -43,7 +42,7 @@ struct Shared {
     current: ArcSwap<Snapshot>,
     revisions: watch::Sender<u64>,
     /// Held by whoever replaces the snapshot.
-    disk: Mutex<Disk>,
+    disk: Arc<Mutex<Disk>>,
     wanted: Notify,
     stale_after: Duration,
 }
@@ -56,13 +55,6 @@ impl std::fmt::Debug for Table {
             .field("as_of", &snapshot.as_of)
             .finish_non_exhaustive()
     }
-}
-
-struct Disk {
-    file: TableFile,
-    saved: Option<Instant>,
-    /// Whether the last try to save failed.
-    is_behind: bool,
 }
 
 impl Table {
@@ -87,11 +79,7 @@ impl Table {
                 Snapshot::empty()
             }
         };
-        let disk = Mutex::new(Disk {
-            file,
-            saved: None,
-            is_behind: false,
-        });
+        let disk = Arc::new(Mutex::new(Disk::new(file)));
         let shared = Shared {
             current: ArcSwap::from_pointee(snapshot),
             revisions: watch::Sender::new(0),
@@ -156,54 +144,19 @@ impl Table {
 
     /// Replaces the snapshot by what `change` makes of it: on disk first, then in memory.
     async fn update(&self, change: impl FnOnce(&Snapshot) -> Snapshot) {
-        let mut disk = self.shared.disk.lock().await;
+        let disk = self.shared.disk.clone().lock_owned().await;
         let held = self.shared.current.load_full();
         let next = Arc::new(change(&held));
-        if disk.is_due() || next.revision != held.revision {
-            disk.save(&held, next.clone()).await;
-        }
         let revision = next.revision;
+        let _turn = if disk.is_due() || revision != held.revision {
+            disk::save(disk, held, next.clone()).await
+        } else {
+            Some(disk)
+        };
         self.shared.current.store(next);
         self.shared
             .revisions
             .send_if_modified(|last| std::mem::replace(last, revision) != revision);
-    }
-}
-
-impl Disk {
-    fn is_due(&self) -> bool {
-        self.is_behind
-            || self
-                .saved
-                .is_none_or(|at| at.elapsed() > SAVE_AT_LEAST_EVERY)
-    }
-
-    /// Saves, or makes sure that no older epoch is served from disk later.
-    async fn save(&mut self, held: &Snapshot, next: Arc<Snapshot>) {
-        let rises = next.rises_above(held);
-        let file = self.file.clone();
-        let saving = move || match file::encode(&next).and_then(|bytes| file.save(&bytes)) {
-            Err(error) if rises => file.remove().and(Err(error)),
-            outcome => outcome,
-        };
-        let outcome = match tokio::task::spawn_blocking(saving).await {
-            Ok(outcome) => outcome,
-            Err(stopped) => Err(FileError::Io(stopped.into())),
-        };
-        match outcome {
-            Ok(()) => {
-                self.saved = Some(Instant::now());
-                if std::mem::take(&mut self.is_behind) {
-                    tracing::info!(path = %self.file.path().display(), "the table is saved again");
-                }
-            }
-            Err(error) if !std::mem::replace(&mut self.is_behind, true) => tracing::error!(
-                path = %self.file.path().display(), rises,
-                error = &error as &dyn std::error::Error,
-                "the table can't be saved; a restart would need the database"
-            ),
-            Err(_) => {}
-        }
     }
 }
 

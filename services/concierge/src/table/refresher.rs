@@ -113,14 +113,18 @@ impl Refresher {
     }
 
     async fn refresh(&self) -> Result<(), RefreshError> {
-        let signed = self.serve_and_sign().await;
+        let failed = self.serve_and_sign().await?;
         self.adoption.make_room(&self.table.load());
-        write::witness(self.database.pool(), &self.replica, &self.served()).await?;
-        signed
+        let served = self.served();
+        measure(&served);
+        write::witness(self.database.pool(), &self.replica, &served).await?;
+        failed.map_or(Ok(()), Err)
     }
 
-    /// Serves what there is after every pass: no fleet waits for another one's signature.
-    async fn serve_and_sign(&self) -> Result<(), RefreshError> {
+    /// Serves what there is after every pass, and lets no fleet wait for another one's signature:
+    /// returns the first failure only after everything else was done.
+    async fn serve_and_sign(&self) -> Result<Option<RefreshError>, RefreshError> {
+        let mut failed = None;
         for _ in 0..PASSES {
             let read = store::read(self.database.pool()).await?;
             let now = read.now;
@@ -133,10 +137,12 @@ impl Refresher {
                 break;
             }
             for action in plan.actions {
-                self.act(action).await?;
+                if let Err(error) = self.act(action).await {
+                    failed.get_or_insert(error);
+                }
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     async fn act(&self, action: Action) -> Result<(), RefreshError> {
@@ -196,6 +202,16 @@ impl Refresher {
             Ok(rows) => tracing::info!(rows, "replicas that are gone for a day are forgotten"),
             Err(error) => tracing::debug!(%error, "replicas that are gone stay for now"),
         }
+    }
+}
+
+/// Metrics, by fleet: there are few fleets.
+fn measure(served: &[Served]) {
+    for fleet in served {
+        let labels = [("fleet", fleet.fleet.to_string())];
+        metrics::gauge!("hubshift_concierge_epoch", &labels).set(fleet.epoch as f64);
+        metrics::gauge!("hubshift_concierge_polling_devices", &labels).set(fleet.polling as f64);
+        metrics::gauge!("hubshift_concierge_attached_devices", &labels).set(fleet.attached as f64);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Moves that must lose nothing: to the end, given up, stopped.
 
 use hubshift_api::fault;
-use hubshift_api::pb::concierge::{FailoverKind, ListFailoversRequest, WatchFailoverRequest};
+use hubshift_api::pb::concierge::{
+    FailoverKind, ListFailoversRequest, RetryFailoverRequest, WatchFailoverRequest,
+};
 use hubshift_api::pb::types::{HubState, RegistryMode, TaskState};
 
 use crate::world::{World, order, succeeded};
@@ -301,4 +303,29 @@ async fn a_watch_ends_with_the_finished_move() {
     }
     let last = last.unwrap();
     assert!(last.done && last.state() == TaskState::Succeeded);
+}
+
+#[tokio::test]
+async fn what_is_over_can_be_neither_hurried_nor_stopped() {
+    let world = World::new().await;
+    let name = world
+        .start(order(FailoverKind::Planned))
+        .await
+        .unwrap()
+        .name;
+    world.done(&name).await;
+    let request = RetryFailoverRequest {
+        name: name.clone(),
+        request_id: uuid::Uuid::new_v4().to_string(),
+    };
+    let refused = world
+        .concierge
+        .failovers
+        .clone()
+        .retry_failover(request)
+        .await
+        .unwrap_err();
+    assert_eq!(fault::reason(&refused), "FAILOVER_DONE");
+    let refused = world.cancel(&name).await.unwrap_err();
+    assert_eq!(fault::reason(&refused), "PAST_POINT_OF_NO_RETURN");
 }

@@ -104,7 +104,8 @@ fn polls_do_not_restart_the_timer_and_a_new_epoch_does() {
     let connect_at = core.decision().unwrap().connect_at;
     for minute in 1..20 {
         let now = start + MINUTE * minute;
-        let outcome = core.on_answer(&good(1024, 1), now, 7).unwrap();
+        let held = u64::from(minute);
+        let outcome = core.on_answer(&good(1024, held), now, 7).unwrap();
         assert_eq!(outcome, Outcome::Unchanged);
         core.on_not_modified(now, 7);
         core.on_answer(&good(1024, 1 + u64::from(minute)), now, 7)

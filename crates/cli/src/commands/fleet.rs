@@ -1,0 +1,127 @@
+//! `hubshift fleet`: where fleets stand, and how they move.
+
+mod create;
+mod update;
+
+use std::ops::ControlFlow;
+
+use clap::{Args, Subcommand};
+use hubshift_api::pb::concierge as pb;
+
+use super::Operate;
+use super::pages::PageArgs;
+use crate::connect::Session;
+use crate::connect::clients::Fleets;
+use crate::exit::CliError;
+use crate::output::Page;
+use crate::output::views::{FleetChangeView, FleetView};
+use create::CreateArgs;
+use update::UpdateArgs;
+
+/// Commands about fleets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetCommand {
+    /// Lists fleets
+    #[command(after_help = "Example:\n  hubshift fleet list")]
+    List(PageArgs),
+    /// Shows a fleet: active hub, epoch, debts, who follows
+    #[command(after_help = "Example:\n  hubshift fleet get acme --output json")]
+    Get(FleetArg),
+    /// Creates a fleet with its hubs
+    #[command(after_help = create::EXAMPLES)]
+    Create(CreateArgs),
+    /// Changes how fast devices move and how often they ask
+    #[command(
+        after_help = "Example:\n  hubshift fleet update acme --devices 120000 --poll-after 1m"
+    )]
+    Update(UpdateArgs),
+    /// Follows a fleet: its state now, then every change
+    #[command(after_help = "Example:\n  hubshift fleet watch acme")]
+    Watch(WatchArgs),
+}
+
+// The fleet as an argument. (No doc comment: clap would show it as the command's help.)
+#[derive(Debug, Args)]
+pub(crate) struct FleetArg {
+    /// Slug of the fleet [default: --fleet]
+    #[arg(value_name = "FLEET")]
+    named_fleet: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    fleet: FleetArg,
+
+    /// Watch as this back end, which operators then see
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    back_end: String,
+}
+
+impl Operate for FleetCommand {
+    async fn run(self, session: &Session) -> Result<(), CliError> {
+        match self {
+            Self::List(page) => list(session, &page).await,
+            Self::Get(fleet) => get(session, &fleet).await,
+            Self::Create(args) => create::run(session, args).await,
+            Self::Update(args) => update::run(session, args).await,
+            Self::Watch(args) => watch(session, args).await,
+        }
+    }
+}
+
+async fn list(session: &Session, page: &PageArgs) -> Result<(), CliError> {
+    let fetch = |page_size, page_token| async move {
+        let request = pb::ListFleetsRequest {
+            page_size,
+            page_token,
+        };
+        let send = |c, r| async move { Fleets::new(c).list_fleets(r).await };
+        let found = session.concierge.call(request, send).await?;
+        Ok((found.fleets, found.next_page_token))
+    };
+    let (fleets, next) = page.collect(fetch).await?;
+    session.output.show(&Page::<FleetView>::new(fleets, next))
+}
+
+async fn get(session: &Session, arg: &FleetArg) -> Result<(), CliError> {
+    let name = session.fleet_or(arg.named_fleet.as_deref()).await?.name();
+    session
+        .output
+        .show(&FleetView::from(fetch(session, name).await?))
+}
+
+/// The fleet of this name.
+pub(super) async fn fetch(session: &Session, name: String) -> Result<pb::Fleet, CliError> {
+    let send = |c, r| async move { Fleets::new(c).get_fleet(r).await };
+    session
+        .concierge
+        .call(pb::GetFleetRequest { name }, send)
+        .await
+}
+
+async fn watch(session: &Session, args: WatchArgs) -> Result<(), CliError> {
+    let name = session
+        .fleet_or(args.fleet.named_fleet.as_deref())
+        .await?
+        .name();
+    let request = pb::WatchFleetRequest {
+        name,
+        back_end: args.back_end,
+    };
+    let send = |c, r| async move { Fleets::new(c).watch_fleet(r).await };
+    let show = |change: pb::WatchFleetResponse| {
+        if change.heartbeat {
+            session.output.say("the stream lives, nothing changed");
+        } else {
+            session.output.show(&FleetChangeView::from(change))?;
+        }
+        Ok(ControlFlow::Continue(()))
+    };
+    session.concierge.watch(request, send, show).await
+}

@@ -1,0 +1,139 @@
+//! `hubshift hub`: what a fleet's hubs are, and how registry-sync reaches them.
+
+use clap::{Args, Subcommand};
+use hubshift_api::pb::registry as pb;
+use hubshift_domain::id::FleetId;
+
+use super::{Operate, fleet, names};
+use crate::connect::Session;
+use crate::connect::clients::Connections;
+use crate::exit::CliError;
+use crate::output::Page;
+use crate::output::views::{
+    ConnectionTestView, ConnectionView, HubConnectionView, HubView, last_segment,
+};
+
+/// Commands about hubs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubCommand {
+    /// Lists a fleet's hubs
+    #[command(after_help = "Example:\n  hubshift hub list --fleet acme")]
+    List,
+    /// Shows a hub and its connection
+    #[command(after_help = "Example:\n  hubshift hub get east")]
+    Get {
+        /// Slug of the hub
+        hub: String,
+    },
+    /// Tells registry-sync how to reach a hub, after it was tried
+    #[command(
+        after_help = "Example:\n  hubshift hub connect east --secret-ref file:/run/secrets/east\n\n\
+        Files and variables are read by registry-sync, on its machine."
+    )]
+    Connect(ConnectArgs),
+    /// Tries a hub's connection
+    #[command(after_help = "Example:\n  hubshift hub test east")]
+    Test {
+        /// Slug of the hub
+        hub: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    /// Slug of the hub
+    hub: String,
+
+    /// Where its connection string is: file:PATH or env:NAME
+    #[arg(long, value_name = "REF")]
+    secret_ref: String,
+
+    /// Where its certificate authority is, file:PATH [default: the public ones]
+    #[arg(
+        long,
+        value_name = "REF",
+        default_value = "",
+        hide_default_value = true
+    )]
+    ca_ref: String,
+
+    /// What kind of hub it is
+    #[arg(long, value_name = "KIND", default_value = "azure")]
+    adapter: String,
+
+    /// Take it although the hub does not answer
+    #[arg(long)]
+    skip_test: bool,
+}
+
+impl Operate for HubCommand {
+    async fn run(self, session: &Session) -> Result<(), CliError> {
+        let fleet = session.fleet().await?;
+        match self {
+            Self::List => list(session, &fleet).await,
+            Self::Get { hub } => get(session, &fleet, &hub).await,
+            Self::Connect(args) => connect(session, &fleet, args).await,
+            Self::Test { hub } => test(session, &fleet, &hub).await,
+        }
+    }
+}
+
+async fn list(session: &Session, id: &FleetId) -> Result<(), CliError> {
+    let hubs = fleet::fetch(session, id.name()).await?.hubs;
+    session
+        .output
+        .show(&Page::<HubView>::new(hubs, String::new()))
+}
+
+async fn get(session: &Session, id: &FleetId, slug: &str) -> Result<(), CliError> {
+    let name = names::hub(id, slug)?;
+    let hubs = fleet::fetch(session, id.name()).await?.hubs;
+    let missing = || CliError::Missing {
+        reason: "HUB_NOT_FOUND",
+        message: format!("fleet {id} has no hub {}", last_segment(&name)),
+    };
+    let hub = hubs
+        .into_iter()
+        .find(|hub| hub.name == name)
+        .ok_or_else(missing)?;
+    let request = pb::GetConnectionRequest {
+        name: names::connection(id, slug)?,
+    };
+    let send = |c, r| async move { Connections::new(c).get_connection(r).await };
+    let connection = match session.registry.call(request, send).await {
+        Ok(connection) => Some(connection),
+        Err(error) if error.reason() == "CONNECTION_NOT_FOUND" => None,
+        Err(error) => return Err(error),
+    };
+    session
+        .output
+        .show(&HubConnectionView::new(HubView::from(hub), connection))
+}
+
+async fn connect(session: &Session, id: &FleetId, args: ConnectArgs) -> Result<(), CliError> {
+    let connection = pb::Connection {
+        name: names::connection(id, &args.hub)?,
+        adapter: args.adapter,
+        secret_ref: args.secret_ref,
+        ca_ref: args.ca_ref,
+        ..Default::default()
+    };
+    let request = pb::UpdateConnectionRequest {
+        connection: Some(connection),
+        request_id: session.request_id(),
+        skip_test: args.skip_test,
+    };
+    let send = |c, r| async move { Connections::new(c).update_connection(r).await };
+    let connection = session.registry.call(request, send).await?;
+    session.output.show(&ConnectionView::from(connection))
+}
+
+async fn test(session: &Session, id: &FleetId, slug: &str) -> Result<(), CliError> {
+    let name = names::connection(id, slug)?;
+    let send = |c, r| async move { Connections::new(c).test_connection(r).await };
+    let request = pb::TestConnectionRequest { name: name.clone() };
+    let device_count = session.registry.call(request, send).await?.device_count;
+    session
+        .output
+        .show(&ConnectionTestView { name, device_count })
+}

@@ -1,0 +1,90 @@
+//! How registry-sync reaches a hub. The secret itself never comes here, only where it is kept.
+
+use hubshift_api::pb::registry as pb;
+use serde::Serialize;
+
+use super::hub::HubView;
+use super::time_text;
+use crate::output::{Block, View};
+
+/// A way to a hub.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConnectionView {
+    name: String,
+    adapter: String,
+    secret_ref: String,
+    ca_ref: String,
+    host: String,
+    contact_time: Option<String>,
+    last_error: String,
+}
+
+impl From<pb::Connection> for ConnectionView {
+    fn from(connection: pb::Connection) -> Self {
+        Self {
+            contact_time: time_text(connection.contact_time.as_ref()),
+            name: connection.name,
+            adapter: connection.adapter,
+            secret_ref: connection.secret_ref,
+            ca_ref: connection.ca_ref,
+            host: connection.host,
+            last_error: connection.last_error,
+        }
+    }
+}
+
+impl View for ConnectionView {
+    fn human(&self) -> String {
+        Block::new()
+            .line("connection", &self.name)
+            .line("adapter", &self.adapter)
+            .line("connects to", &self.host)
+            .line("secret", &self.secret_ref)
+            .line("authority", &self.ca_ref)
+            .maybe("last contact", self.contact_time.as_ref())
+            .line("last error", &self.last_error)
+            .text()
+    }
+}
+
+/// A hub with its connection, if it has one.
+#[derive(Debug, Serialize)]
+pub(crate) struct HubConnectionView {
+    hub: HubView,
+    connection: Option<ConnectionView>,
+}
+
+impl HubConnectionView {
+    /// Both parts.
+    pub(crate) fn new(hub: HubView, connection: Option<pb::Connection>) -> Self {
+        Self {
+            hub,
+            connection: connection.map(ConnectionView::from),
+        }
+    }
+}
+
+impl View for HubConnectionView {
+    fn human(&self) -> String {
+        let connection = match &self.connection {
+            Some(connection) => connection.human(),
+            None => "not connected yet: `hubshift hub connect` does it".to_owned(),
+        };
+        format!("{}\n\n{connection}", self.hub.human())
+    }
+}
+
+/// What a hub said when it was tried.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConnectionTestView {
+    /// `fleets/{fleet}/hubs/{hub}/connection`.
+    pub(crate) name: String,
+    /// Devices that the hub counts.
+    pub(crate) device_count: u64,
+}
+
+impl View for ConnectionTestView {
+    fn human(&self) -> String {
+        format!("the hub answers: it counts {} devices", self.device_count)
+    }
+}

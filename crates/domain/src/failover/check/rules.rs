@@ -1,0 +1,213 @@
+//! One function per check: what it looks at, how it comes out, and what to do next.
+
+use super::{Check, Facts, Verdict};
+use crate::failover::Kind;
+use crate::hub_state::{HubState, RegistryMode};
+
+fn found(check: &str, verdict: Verdict, detail: impl Into<String>) -> Check {
+    Check {
+        check: check.to_owned(),
+        verdict,
+        can_override: true,
+        detail: detail.into(),
+    }
+}
+
+fn pass(check: &str, detail: impl Into<String>) -> Check {
+    found(check, Verdict::Pass, detail)
+}
+
+fn block(check: &str, detail: impl Into<String>) -> Check {
+    found(check, Verdict::Block, detail)
+}
+
+/// Stops a move that must lose nothing; a forced one is only warned.
+fn block_unless_forced(facts: &Facts, check: &str, detail: impl Into<String>) -> Check {
+    let verdict = if facts.kind == Kind::Forced {
+        Verdict::Warn
+    } else {
+        Verdict::Block
+    };
+    found(check, verdict, detail)
+}
+
+pub(super) fn registry_open(facts: &Facts) -> Check {
+    match facts.registry_mode {
+        RegistryMode::Open => pass("registry_open", "the registry takes writes"),
+        mode => block(
+            "registry_open",
+            format!("the registry is {mode}; wait until the move before is through"),
+        ),
+    }
+}
+
+pub(super) fn epoch_known(facts: &Facts) -> Check {
+    if !facts.epoch_forgotten {
+        return pass(
+            "epoch_known",
+            "nobody knows a higher epoch than the database",
+        );
+    }
+    let detail = "a concierge or a device knows a higher epoch than the database, which was \
+                  restored or promoted; a forced move that overrides this starts a higher one";
+    block("epoch_known", detail)
+}
+
+pub(super) fn target_standby(facts: &Facts) -> Check {
+    match facts.target_state {
+        HubState::Ready | HubState::Syncing => pass("target_standby", "the target is a standby"),
+        state => Check {
+            can_override: false,
+            ..block(
+                "target_standby",
+                format!("the target is {state}; only a ready or syncing standby can take over"),
+            )
+        },
+    }
+}
+
+pub(super) fn target_ready(facts: &Facts) -> Check {
+    if facts.target_state == HubState::Ready {
+        return pass(
+            "target_ready",
+            "the target was verified equal in this epoch",
+        );
+    }
+    let detail = "the target was not verified equal in this epoch; run `hubshift sync run` and \
+                  `hubshift sync verify`";
+    block("target_ready", detail)
+}
+
+pub(super) fn answers(facts: &Facts, check: &str) -> Check {
+    let Some(replication) = &facts.replication else {
+        return block(check, "registry-sync does not answer; see that it runs");
+    };
+    let target = check == "target_answers";
+    match if target {
+        &replication.target
+    } else {
+        &replication.source
+    } {
+        None => block(check, "registry-sync has no connection to the hub; set one"),
+        Some(hub) if hub.reachable => pass(check, "its last call was answered"),
+        Some(hub) if target => block(
+            check,
+            format!("the hub does not answer: {}", hub.last_error),
+        ),
+        Some(hub) => block(
+            check,
+            format!(
+                "the hub does not answer: {}; if it is gone, force the move",
+                hub.last_error
+            ),
+        ),
+    }
+}
+
+pub(super) fn staleness(facts: &Facts) -> Check {
+    let target = facts
+        .replication
+        .as_ref()
+        .and_then(|found| found.target.as_ref());
+    let Some(staleness) = target.and_then(|hub| hub.staleness) else {
+        return block(
+            "staleness",
+            "the target is not known to have been complete at any time",
+        );
+    };
+    let (seconds, limit) = (staleness.as_secs(), facts.max_staleness.as_secs());
+    if staleness <= facts.max_staleness {
+        return pass(
+            "staleness",
+            format!("complete {seconds} s ago, at most {limit} s is allowed"),
+        );
+    }
+    block_unless_forced(
+        facts,
+        "staleness",
+        format!("complete {seconds} s ago, at most {limit} s is allowed; run `hubshift sync run`"),
+    )
+}
+
+pub(super) fn replication(facts: &Facts) -> Check {
+    let target = facts
+        .replication
+        .as_ref()
+        .and_then(|found| found.target.as_ref());
+    match target.map(|hub| hub.blocked.as_str()).unwrap_or_default() {
+        "" => pass(
+            "replication_runs",
+            "replication to the target is not stopped",
+        ),
+        why => block_unless_forced(
+            facts,
+            "replication_runs",
+            format!("replication to the target stopped: {why}"),
+        ),
+    }
+}
+
+pub(super) fn open_holds(facts: &Facts) -> Check {
+    match &facts.merge {
+        None => block_unless_forced(
+            facts,
+            "open_holds",
+            "merge does not answer; see that it runs",
+        ),
+        Some(merge) if merge.open_holds == 0 => pass("open_holds", "no conflict holds a device"),
+        Some(merge) => block_unless_forced(
+            facts,
+            "open_holds",
+            format!("{} conflicts hold devices; resolve them", merge.open_holds),
+        ),
+    }
+}
+
+pub(super) fn active_merge(facts: &Facts) -> Check {
+    match facts
+        .merge
+        .as_ref()
+        .map(|merge| merge.active_merge.as_str())
+    {
+        None => block_unless_forced(facts, "no_merge", "merge does not answer; see that it runs"),
+        Some("") => pass("no_merge", "no merge is under way"),
+        Some(name) => block_unless_forced(
+            facts,
+            "no_merge",
+            format!("{name} is not over; apply it first"),
+        ),
+    }
+}
+
+pub(super) fn merge_debts(facts: &Facts) -> Check {
+    if facts.merge_debts.is_empty() {
+        return pass("merge_debts", "no hub must be merged");
+    }
+    let hubs = facts.merge_debts.join(", ");
+    let detail = format!("{hubs} must be merged (MERGE_REQUIRED); run `hubshift merge plan`");
+    // A planned move between two other hubs does not touch the hub that waits.
+    let verdict = match facts.kind {
+        Kind::Failback => Verdict::Block,
+        Kind::Planned | Kind::Forced => Verdict::Warn,
+    };
+    found("merge_debts", verdict, detail)
+}
+
+pub(super) fn fence_debts(facts: &Facts) -> Check {
+    if facts.fence_debts.is_empty() {
+        return pass("fence_debts", "no hub must be shut out");
+    }
+    let hubs = facts.fence_debts.join(", ");
+    let detail = format!("{hubs} is not provably shut out (FENCE_REQUIRED)");
+    found("fence_debts", Verdict::Warn, detail)
+}
+
+pub(super) fn target_home(facts: &Facts) -> Check {
+    if facts.target_is_home {
+        return pass("target_home", "the target is the fleet's home");
+    }
+    block(
+        "target_home",
+        "the target is not the fleet's home; use a planned move",
+    )
+}

@@ -1,0 +1,132 @@
+//! Which facts stop which move.
+
+use super::*;
+
+fn good(kind: Kind) -> Facts {
+    let hub = HubFacts {
+        reachable: true,
+        staleness: Some(Duration::from_secs(3)),
+        ..HubFacts::default()
+    };
+    Facts {
+        kind,
+        target_state: HubState::Ready,
+        target_is_home: true,
+        registry_mode: RegistryMode::Open,
+        epoch_forgotten: false,
+        replication: Some(ReplicationFacts {
+            source: Some(hub.clone()),
+            target: Some(hub),
+        }),
+        merge: Some(MergeFacts::default()),
+        max_staleness: Duration::from_secs(300),
+        merge_debts: vec![],
+        fence_debts: vec![],
+    }
+}
+
+fn blocking(facts: &Facts) -> Vec<String> {
+    let blocks = |check: &Check| check.verdict == Verdict::Block;
+    precheck(facts)
+        .into_iter()
+        .filter(blocks)
+        .map(|check| check.check)
+        .collect()
+}
+
+#[test]
+fn good_facts_block_nothing() {
+    for kind in Kind::ALL {
+        let checks = precheck(&good(*kind));
+        assert!(
+            checks.iter().all(|check| check.verdict == Verdict::Pass),
+            "{checks:?}"
+        );
+        assert!(!is_blocked(&checks, false));
+    }
+}
+
+#[test]
+fn a_dead_source_blocks_a_planned_move_and_no_forced_one() {
+    let kill = |mut facts: Facts| {
+        facts.replication.as_mut().unwrap().source = Some(HubFacts::default());
+        blocking(&facts)
+    };
+    assert_eq!(kill(good(Kind::Planned)), ["source_answers"]);
+    assert!(kill(good(Kind::Forced)).is_empty());
+}
+
+#[test]
+fn an_unpaid_merge_keeps_the_fleet_from_home() {
+    let owing = |kind| Facts {
+        merge_debts: vec!["east".into()],
+        ..good(kind)
+    };
+    assert_eq!(blocking(&owing(Kind::Failback)), ["merge_debts"]);
+    assert!(blocking(&owing(Kind::Forced)).is_empty());
+}
+
+#[test]
+fn a_failback_goes_home_alone() {
+    let facts = Facts {
+        target_is_home: false,
+        ..good(Kind::Failback)
+    };
+    assert_eq!(blocking(&facts), ["target_home"]);
+    assert!(
+        blocking(&Facts {
+            kind: Kind::Planned,
+            ..facts
+        })
+        .is_empty()
+    );
+}
+
+#[test]
+fn nobody_can_override_a_target_that_is_no_standby() {
+    for state in HubState::ALL {
+        let checks = precheck(&Facts {
+            target_state: *state,
+            ..good(Kind::Forced)
+        });
+        let standby = matches!(state, HubState::Ready | HubState::Syncing);
+        assert_eq!(is_blocked(&checks, true), !standby, "{state}");
+        assert_eq!(
+            is_blocked(&checks, false),
+            *state != HubState::Ready,
+            "{state}"
+        );
+    }
+}
+
+#[test]
+fn silent_services_block_what_must_lose_nothing() {
+    let silent = |kind| Facts {
+        replication: None,
+        merge: None,
+        ..good(kind)
+    };
+    let planned = blocking(&silent(Kind::Planned));
+    let expected = [
+        "target_answers",
+        "source_answers",
+        "staleness",
+        "open_holds",
+        "no_merge",
+    ];
+    assert_eq!(planned, expected);
+    assert_eq!(
+        blocking(&silent(Kind::Forced)),
+        ["target_answers", "staleness"]
+    );
+    assert!(!is_blocked(&precheck(&silent(Kind::Forced)), true));
+}
+
+#[test]
+fn a_stale_target_blocks_a_planned_move() {
+    let facts = Facts {
+        max_staleness: Duration::from_secs(2),
+        ..good(Kind::Planned)
+    };
+    assert_eq!(blocking(&facts), ["staleness"]);
+}

@@ -1,0 +1,249 @@
+//! The hubs that this process talks to, connected as `registry.connection` says.
+//!
+//! Durable: when a hub last answered and why it did not, noted by every call. A connection is
+//! made anew when its row's revision or the hub's deadlines changed; secrets are read by
+//! reference at that moment and kept in memory only.
+
+mod watched;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubshift_api::fault;
+use hubshift_azure::{ConnectionString, ConnectionStringError};
+use hubshift_domain::id::{FleetId, HubId};
+use hubshift_flow::StepError;
+use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError};
+use hubshift_store::StoreError;
+use secrecy::ExposeSecret as _;
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tonic::{Code, Status};
+
+use crate::secret::{NotARef, SecretError, SecretRef};
+use crate::store;
+use crate::store::connection::ConnectionRow;
+use watched::Watched;
+
+/// The only kind of hub so far.
+pub(crate) const AZURE: &str = "azure";
+
+/// Why a hub can't be talked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HubsError {
+    /// The concierge has no such hub in the fleet.
+    #[error("the fleet has no such hub; create it at the concierge first")]
+    NoHub,
+    /// Nobody said how to reach it.
+    #[error("the hub has no connection; make one with UpdateConnection")]
+    NoConnection,
+    /// It is of a kind that this binary does not know.
+    #[error("adapter `{0}` is not known; use `azure`")]
+    Adapter(String),
+    /// A reference is none. Its text may be the secret itself and is not repeated.
+    #[error("{0} is not a reference to a secret: use file:PATH or env:NAME")]
+    Ref(&'static str),
+    /// The secret or the certificates can't be read.
+    #[error("{0} cannot be read")]
+    Secret(&'static str, #[source] SecretError),
+    /// The secret is no connection string.
+    #[error("the secret is not a connection string: {0}")]
+    ConnectionString(ConnectionStringError),
+    /// No connector can be made.
+    #[error("the connection cannot be set up: {0}")]
+    Setup(HubSetupError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl HubsError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::NoHub => "HUB_NOT_FOUND",
+            Self::NoConnection => "CONNECTION_NOT_FOUND",
+            Self::Adapter(_) => "ADAPTER_UNKNOWN",
+            Self::Ref(..) | Self::Secret(..) | Self::ConnectionString(_) | Self::Setup(_) => {
+                "SECRET_UNREADABLE"
+            }
+            Self::Store(_) => "DATABASE_UNAVAILABLE",
+        }
+    }
+
+    /// For a person: what is wrong and, one level down, why.
+    fn text(&self) -> String {
+        match self {
+            Self::Secret(_, source) => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl From<HubsError> for StepError {
+    fn from(error: HubsError) -> Self {
+        match error {
+            HubsError::Store(store) => store.into(),
+            other => Self::rejected(other.reason(), other.text()),
+        }
+    }
+}
+
+impl From<HubsError> for Status {
+    fn from(error: HubsError) -> Self {
+        let code = match &error {
+            HubsError::NoHub | HubsError::NoConnection => Code::NotFound,
+            HubsError::Adapter(_)
+            | HubsError::Ref(..)
+            | HubsError::Secret(..)
+            | HubsError::ConnectionString(_)
+            | HubsError::Setup(_) => Code::FailedPrecondition,
+            HubsError::Store(_) => Code::Unavailable,
+        };
+        match error {
+            HubsError::Store(store) => store.into(),
+            other => fault::status(code, other.reason(), other.text()),
+        }
+    }
+}
+
+/// How long a hub's calls may take, and how old its listing may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Timing {
+    call_deadline: Duration,
+    read_lag: Duration,
+}
+
+struct Connected {
+    revision: i64,
+    timing: Timing,
+    hub: Arc<dyn Hub>,
+}
+
+/// The connected hubs of this process.
+pub(crate) struct Hubs {
+    pool: PgPool,
+    connected: Mutex<HashMap<(FleetId, HubId), Connected>>,
+}
+
+impl fmt::Debug for Hubs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hubs").finish_non_exhaustive()
+    }
+}
+
+impl Hubs {
+    /// Nothing is connected yet.
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            connected: Mutex::default(),
+        }
+    }
+
+    /// A hub, connected as its row says now.
+    pub(crate) async fn get(
+        &self,
+        fleet: &FleetId,
+        hub: &HubId,
+    ) -> Result<Arc<dyn Hub>, HubsError> {
+        let timing = self.timing(fleet, hub).await?;
+        let row = store::connection::get(&self.pool, fleet.as_str(), hub.as_str()).await?;
+        let row = row.ok_or(HubsError::NoConnection)?;
+        let mut connected = self.connected.lock().await;
+        let key = (fleet.clone(), hub.clone());
+        if let Some(found) = connected.get(&key)
+            && (found.revision, found.timing) == (row.revision, timing)
+        {
+            return Ok(found.hub.clone());
+        }
+        let (azure, _) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing)?;
+        let hub: Arc<dyn Hub> = Arc::new(Watched::new(
+            azure,
+            self.pool.clone(),
+            fleet.clone(),
+            hub.clone(),
+        ));
+        let revision = row.revision;
+        connected.insert(
+            key,
+            Connected {
+                revision,
+                timing,
+                hub: hub.clone(),
+            },
+        );
+        Ok(hub)
+    }
+
+    /// A hub by a connection that is not stored yet, and the host that it names.
+    pub(crate) async fn try_out(
+        &self,
+        fleet: &FleetId,
+        hub: &HubId,
+        adapter: &str,
+        secret_ref: &str,
+        ca_ref: &str,
+    ) -> Result<(AzureHub, String), HubsError> {
+        open(adapter, secret_ref, ca_ref, self.timing(fleet, hub).await?)
+    }
+
+    /// A connection's row.
+    pub(crate) async fn row(
+        &self,
+        fleet: &FleetId,
+        hub: &HubId,
+    ) -> Result<ConnectionRow, HubsError> {
+        let row = store::connection::get(&self.pool, fleet.as_str(), hub.as_str()).await?;
+        row.ok_or(HubsError::NoConnection)
+    }
+
+    async fn timing(&self, fleet: &FleetId, hub: &HubId) -> Result<Timing, HubsError> {
+        let hubs = store::authority::hubs(&self.pool, fleet.as_str()).await?;
+        let row = hubs.into_iter().find(|row| row.hub_id == hub.as_str());
+        let row = row.ok_or(HubsError::NoHub)?;
+        let millis = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or(0));
+        Ok(Timing {
+            call_deadline: call_share(millis(row.call_deadline_ms)),
+            read_lag: millis(row.read_lag_ms),
+        })
+    }
+}
+
+/// The part of an intent's deadline that the call itself may take; the rest is for recording the
+/// intent, so that the call ends before the intent does.
+pub(crate) fn call_share(deadline: Duration) -> Duration {
+    deadline * 2 / 3
+}
+
+fn open(
+    adapter: &str,
+    secret_ref: &str,
+    ca_ref: &str,
+    timing: Timing,
+) -> Result<(AzureHub, String), HubsError> {
+    if adapter != AZURE {
+        return Err(HubsError::Adapter(adapter.to_owned()));
+    }
+    let secret = read("secret_ref", secret_ref)?;
+    let connection: ConnectionString = secret
+        .expose_secret()
+        .parse()
+        .map_err(HubsError::ConnectionString)?;
+    let mut settings = AzureSettings::new(&connection);
+    if !ca_ref.is_empty() {
+        settings.ca_pem = Some(read("ca_ref", ca_ref)?.expose_secret().to_owned());
+    }
+    settings.call_deadline = timing.call_deadline;
+    settings.read_lag = timing.read_lag;
+    let hub = AzureHub::new(settings).map_err(HubsError::Setup)?;
+    Ok((hub, connection.host))
+}
+
+fn read(field: &'static str, text: &str) -> Result<secrecy::SecretString, HubsError> {
+    let reference: SecretRef = text.parse().map_err(|_: NotARef| HubsError::Ref(field))?;
+    reference
+        .read()
+        .map_err(|error| HubsError::Secret(field, error))
+}

@@ -1,0 +1,277 @@
+//! Bringing the standby up to date, a batch of devices at a time, in order of their ids.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use hubshift_domain::hub_state::Purpose;
+use hubshift_flow::StepError;
+
+use super::{Pass, PassCx, Phase};
+use crate::authority::FleetView;
+use crate::observe::Observed;
+use crate::scan::CONCURRENCY;
+use crate::store;
+use crate::store::base::Pair;
+use crate::store::compare::Difference;
+use crate::workflows::scan::gone;
+use crate::workflows::trouble::Turn;
+use crate::write::{Wanted, WriteCx, WriteOp, WriteOutcome, write};
+
+/// Devices in a batch.
+const BATCH: i64 = 200;
+/// After so many tries in a row a hub that can't be written counts as unreachable.
+const MAX_TRIES: u32 = 10;
+/// How long to leave a hub alone that asks to slow down.
+const THROTTLED: Duration = Duration::from_secs(5);
+
+/// What one device needs, with all that it takes.
+struct Need {
+    difference: Difference,
+    source: Option<Observed>,
+    target: Option<Observed>,
+}
+
+impl Pass {
+    /// One batch.
+    pub(super) async fn apply(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        let needs = self.needs(cx).await?;
+        let Some(last) = needs.last().map(|need| need.difference.device_id.clone()) else {
+            self.advance_base(cx, None).await?;
+            self.phase = Phase::Finish;
+            return Ok(Turn::More);
+        };
+        let writer = self.writer(cx).await?;
+        let outcomes = write_all(&writer, &needs).await?;
+        let mut deleted = Vec::new();
+        for (device, action, outcome) in &outcomes {
+            self.count(device, action, outcome, &mut deleted);
+        }
+        let (fleet, target) = (cx.fleet.as_str(), self.target.as_str());
+        store::tombstone::acknowledge(&cx.deps.pool, fleet, target, &deleted).await?;
+        let outcomes: Vec<&WriteOutcome> = outcomes.iter().map(|(_, _, done)| done).collect();
+        if let turn @ Turn::Pause(_) = judge(&outcomes, cx.attempt)? {
+            return Ok(turn);
+        }
+        self.advance_base(cx, Some(&last)).await?;
+        self.after = last;
+        Ok(Turn::More)
+    }
+
+    async fn needs(&self, cx: &PassCx<'_>) -> Result<Vec<Need>, StepError> {
+        let (pool, fleet) = (&cx.deps.pool, cx.fleet.as_str());
+        let (source, target) = (self.source.as_str(), self.target.as_str());
+        let differences =
+            store::compare::differences(pool, fleet, source, target, &self.after, BATCH).await?;
+        let devices: Vec<String> = differences
+            .iter()
+            .map(|difference| difference.device_id.clone())
+            .collect();
+        let mut sources = by_id(store::observed::get_many(pool, fleet, source, &devices).await?);
+        let mut targets = by_id(store::observed::get_many(pool, fleet, target, &devices).await?);
+        let needs = differences.into_iter().map(|difference| Need {
+            source: sources.remove(&difference.device_id),
+            target: targets.remove(&difference.device_id),
+            difference,
+        });
+        Ok(needs.collect())
+    }
+
+    /// The writer is bound to the epoch that the pass began in, whatever the fleet's is now.
+    async fn writer(&self, cx: &PassCx<'_>) -> Result<WriteCx, StepError> {
+        let view: Option<FleetView> = crate::authority::fleet(&cx.deps.pool, cx.fleet).await?;
+        let view = view.ok_or_else(|| gone(cx.fleet))?;
+        let mut writer = cx
+            .deps
+            .writer(&view, &self.target, Purpose::Replicate)
+            .await?;
+        writer.epoch = self.epoch;
+        Ok(writer)
+    }
+
+    fn count(
+        &mut self,
+        device: &str,
+        action: &str,
+        outcome: &WriteOutcome,
+        deleted: &mut Vec<String>,
+    ) {
+        self.calls += 1;
+        match (action, outcome) {
+            ("delete", WriteOutcome::Applied(_) | WriteOutcome::Already(_)) => {
+                self.deleted += 1;
+                deleted.push(device.to_owned());
+            }
+            ("create", WriteOutcome::Applied(_)) => self.created += 1,
+            (_, WriteOutcome::Applied(_)) => self.updated += 1,
+            (_, WriteOutcome::Already(_)) => {}
+            (_, WriteOutcome::Rejected { reason, message }) => {
+                self.failed += 1;
+                tracing::warn!(
+                    device,
+                    action,
+                    reason,
+                    message,
+                    "the standby refused a device"
+                );
+            }
+            (_, WriteOutcome::Stale | WriteOutcome::Gone | WriteOutcome::Unknown(_)) => {
+                self.failed += 1;
+                tracing::debug!(device, action, ?outcome, "left to the next pass");
+            }
+        }
+    }
+
+    async fn advance_base(&self, cx: &PassCx<'_>, up_to: Option<&str>) -> Result<(), StepError> {
+        let pair = Pair {
+            fleet: cx.fleet.as_str(),
+            source: self.source.as_str(),
+            target: self.target.as_str(),
+            found_epoch: self.epoch.as_i64(),
+        };
+        store::base::advance(&cx.deps.pool, pair, &self.after, up_to).await?;
+        Ok(())
+    }
+}
+
+fn by_id(rows: Vec<Observed>) -> HashMap<String, Observed> {
+    rows.into_iter()
+        .map(|row| (row.device_id.clone(), row))
+        .collect()
+}
+
+async fn write_all(
+    writer: &WriteCx,
+    needs: &[Need],
+) -> Result<Vec<(String, String, WriteOutcome)>, StepError> {
+    let writes = needs.iter().map(|need| {
+        let writer = writer.clone();
+        let action = need.difference.action.clone();
+        let device = need.difference.device_id.clone();
+        let wanted = need
+            .source
+            .as_ref()
+            .map(|source| wanted(source, &need.difference));
+        let target = need.target.clone();
+        async move {
+            let outcome = match (&wanted, &target) {
+                (Some(to), None) => write(&writer, WriteOp::Create(to)).await?,
+                (Some(to), Some(seen)) => write(&writer, WriteOp::Update { to, seen }).await?,
+                (None, Some(seen)) => {
+                    write(
+                        &writer,
+                        WriteOp::Delete {
+                            device_id: &device,
+                            seen,
+                        },
+                    )
+                    .await?
+                }
+                // Gone from both since the batch was made.
+                (None, None) => WriteOutcome::Already(None),
+            };
+            Ok::<_, StepError>((device, action, outcome))
+        }
+    });
+    let writes: Vec<_> = writes.collect();
+    let mut results = futures::stream::iter(writes).buffer_unordered(CONCURRENCY);
+    let mut outcomes = Vec::with_capacity(needs.len());
+    while let Some(result) = results.next().await {
+        outcomes.push(result?);
+    }
+    Ok(outcomes)
+}
+
+fn wanted(source: &Observed, difference: &Difference) -> Wanted {
+    Wanted {
+        device_id: source.device_id.clone(),
+        incarnation: source.incarnation,
+        record: source.record.clone(),
+        sealed: source.sealed.clone(),
+        hold: difference.hold.clone(),
+    }
+}
+
+/// What a batch's outcomes say of the hub itself: a pause, or an error of the step.
+pub(crate) fn judge(outcomes: &[&WriteOutcome], attempt: u32) -> Result<Turn, StepError> {
+    let all_unknown = !outcomes.is_empty()
+        && outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, WriteOutcome::Unknown(_)));
+    for outcome in outcomes {
+        match outcome {
+            WriteOutcome::Rejected {
+                reason: "HUB_THROTTLED",
+                ..
+            } => {
+                return Ok(Turn::Pause(THROTTLED));
+            }
+            WriteOutcome::Rejected {
+                reason: reason @ ("HUB_UNAUTHORIZED" | "HUB_UNTRUSTED"),
+                message,
+            } => return Err(StepError::rejected(reason, message.clone())),
+            WriteOutcome::Rejected {
+                reason: "HUB_UNREACHABLE",
+                message,
+            } => {
+                return Err(unreachable(message, attempt));
+            }
+            WriteOutcome::Unknown(message) if all_unknown => {
+                return Err(unreachable(message, attempt));
+            }
+            _ => {}
+        }
+    }
+    Ok(Turn::More)
+}
+
+fn unreachable(message: &str, attempt: u32) -> StepError {
+    if attempt >= MAX_TRIES {
+        return StepError::rejected("HUB_UNREACHABLE", message);
+    }
+    StepError::Unknown(anyhow::anyhow!("{message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(reason: &'static str) -> WriteOutcome {
+        WriteOutcome::Rejected {
+            reason,
+            message: "no".into(),
+        }
+    }
+
+    #[test]
+    fn one_refused_device_does_not_stop_the_others() {
+        let refused = refused("HUB_REFUSED");
+        let (already, unknown) = (
+            WriteOutcome::Already(None),
+            WriteOutcome::Unknown("x".into()),
+        );
+        assert_eq!(
+            judge(&[&refused, &already, &unknown], 0).unwrap(),
+            Turn::More
+        );
+    }
+
+    #[test]
+    fn a_hub_that_asks_to_slow_down_gets_a_pause_and_a_silent_one_another_try() {
+        assert_eq!(
+            judge(&[&refused("HUB_THROTTLED")], 0).unwrap(),
+            Turn::Pause(THROTTLED)
+        );
+        let silent = refused("HUB_UNREACHABLE");
+        assert!(matches!(judge(&[&silent], 0), Err(StepError::Unknown(_))));
+        assert!(matches!(
+            judge(&[&silent], MAX_TRIES),
+            Err(StepError::Rejected { .. })
+        ));
+        let unknown = WriteOutcome::Unknown("x".into());
+        assert!(matches!(
+            judge(&[&unknown, &unknown], 0),
+            Err(StepError::Unknown(_))
+        ));
+    }
+}

@@ -1,0 +1,77 @@
+//! The end of a pass: what is still pending, and how far the standby is now.
+
+use hubshift_flow::StepError;
+
+use super::{Pass, PassCx, Phase};
+use crate::store;
+use crate::store::compare::Standing;
+use crate::workflows::report::{PassResult, count};
+use crate::workflows::trouble::Turn;
+
+impl Pass {
+    pub(super) async fn finish(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        let (pool, fleet) = (&cx.deps.pool, cx.fleet.as_str());
+        let (source, target) = (self.source.as_str(), self.target.as_str());
+        if !self.is_light() {
+            let since = self.start_time;
+            store::tombstone::acknowledge_scanned(pool, fleet, source, since).await?;
+            store::tombstone::acknowledge_scanned(pool, fleet, target, since).await?;
+        }
+        store::base::remove_buried(pool, fleet, source, target).await?;
+        let since = self.apply_time;
+        let standing = store::compare::standing(pool, fleet, source, target, since).await?;
+        let mut result = self.result_of(standing);
+        if !self.is_light() {
+            self.note(cx, standing, &mut result).await?;
+        }
+        if standing.extra_count > 0 {
+            let extras = standing.extra_count;
+            tracing::info!(
+                fleet,
+                hub = target,
+                extras,
+                "devices that only the standby has, kept"
+            );
+        }
+        self.result = Some(result);
+        self.phase = Phase::Over;
+        Ok(Turn::Over)
+    }
+
+    async fn note(
+        &self,
+        cx: &PassCx<'_>,
+        standing: Standing,
+        result: &mut PassResult,
+    ) -> Result<(), StepError> {
+        let (pool, reign) = (&cx.deps.pool, self.reign(cx.fleet));
+        store::replication::set_blocked(pool, reign.fleet, reign.target, &self.blocked).await?;
+        if result.pending > 0 || self.failed > 0 {
+            return Ok(());
+        }
+        // A listing may be older than the moment at which it was asked for.
+        let watermark = self.start_time - self.read_lag;
+        if store::replication::advance(pool, reign, watermark).await? {
+            result.watermark = Some(watermark);
+        }
+        let wrote = self.created + self.updated + self.deleted > 0;
+        if !wrote && standing.pending_count + standing.extra_count == 0 {
+            store::replication::verified(pool, reign, self.start_time).await?;
+        }
+        Ok(())
+    }
+
+    fn result_of(&self, standing: Standing) -> PassResult {
+        let written = self.created + self.updated;
+        PassResult {
+            scanned: count(standing.source_count),
+            created: self.created,
+            updated: self.updated,
+            deleted: self.deleted,
+            equal: count(standing.equal_count).saturating_sub(written),
+            pending: count(standing.pending_count - standing.newer_count),
+            watermark: None,
+            late_landings: 0,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A pass: a standby follows the active hub.
+//!
+//! ```text
+//! ScanSource ─▶ ScanTarget ─▶ Absent (deletions that no one told us of) ─▶ Apply ─▶ Finish ─▶ Over
+//!                                                                  ▲
+//!              a light pass, on news of the journal, begins here ──┘
+//! ```
+//!
+//! Durable: bases, tombstones, the standby's watermark. Kept true: a standby is only written
+//! under the epoch that the pass began in; a deletion needs a tombstone; what only the standby
+//! has is kept; the watermark moves only when nothing is pending that was there when the pass began to apply.
+
+mod absent;
+mod apply;
+mod finish;
+
+use std::time::Duration;
+
+use hubshift_domain::epoch::Epoch;
+use hubshift_domain::hub_state::HubState;
+use hubshift_domain::id::{FleetId, HubId};
+use hubshift_flow::StepError;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use crate::authority::FleetView;
+use crate::deps::Deps;
+use crate::scan::{Options, Scan, ScanCx, TURN};
+use crate::store::replication::Reign;
+use crate::workflows::report::{PassResult, Report};
+use crate::workflows::trouble::Turn;
+
+pub(crate) use apply::judge;
+
+/// Where a pass is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    ScanSource,
+    ScanTarget,
+    Absent,
+    Apply,
+    Finish,
+    Over,
+}
+
+/// How much a pass looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Depth {
+    /// Nothing: what the journal wrote is known already. Does not move the watermark.
+    Light,
+    /// The listings of both hubs, and what moved.
+    Incremental,
+    /// Every device of both hubs.
+    Full,
+}
+
+/// What a pass remembers between turns.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Pass {
+    source: HubId,
+    target: HubId,
+    epoch: Epoch,
+    depth: Depth,
+    /// By the database's clock.
+    start_time: OffsetDateTime,
+    /// How old the source's listing may be.
+    read_lag: Duration,
+    source_scan: Scan,
+    target_scan: Scan,
+    phase: Phase,
+    /// When bringing up to date began: what changed later is not this pass's.
+    apply_time: OffsetDateTime,
+    /// The last device that was brought up to date.
+    after: String,
+    created: u64,
+    updated: u64,
+    deleted: u64,
+    /// Writes that did not come through.
+    failed: u64,
+    calls: u64,
+    /// Why deletions were not done, `MASS_DELETE`.
+    blocked: String,
+    result: Option<PassResult>,
+}
+
+/// Where a pass's turn runs.
+pub(crate) struct PassCx<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) fleet: &'a FleetId,
+    /// How often the step was tried in a row.
+    pub(crate) attempt: u32,
+}
+
+impl Pass {
+    /// A pass from the active hub to a standby, under the epoch of `view`.
+    pub(crate) fn new(view: &FleetView, target: &HubId, depth: Depth) -> Result<Self, StepError> {
+        let state = view.hub(target).map(|hub| hub.state);
+        if !matches!(state, Some(HubState::Syncing | HubState::Ready)) {
+            let state = state.map_or("unknown to the concierge", HubState::as_str);
+            let message = format!("hub {target} is {state}; only a Syncing or Ready hub follows");
+            return Err(StepError::rejected("HUB_NOT_STANDBY", message));
+        }
+        let source = view.active_hub.clone();
+        let options = Options {
+            full: depth == Depth::Full,
+            ..Options::default()
+        };
+        let scan = |hub: &HubId| Scan::new(hub.clone(), view.epoch, options, view.now);
+        Ok(Self {
+            source_scan: scan(&source),
+            target_scan: scan(target),
+            read_lag: view
+                .hub(&source)
+                .map(|hub| hub.read_lag)
+                .unwrap_or_default(),
+            source,
+            target: target.clone(),
+            epoch: view.epoch,
+            depth,
+            start_time: view.now,
+            phase: if depth == Depth::Light {
+                Phase::Apply
+            } else {
+                Phase::ScanSource
+            },
+            apply_time: view.now,
+            after: String::new(),
+            created: 0,
+            updated: 0,
+            deleted: 0,
+            failed: 0,
+            calls: 0,
+            blocked: String::new(),
+            result: None,
+        })
+    }
+
+    /// What it did; set when it is over.
+    pub(crate) fn result(&self) -> Option<&PassResult> {
+        self.result.as_ref()
+    }
+
+    /// Why deletions were not done; empty when nothing stands in the way.
+    pub(crate) fn blocked(&self) -> &str {
+        &self.blocked
+    }
+
+    /// Tells how far it is.
+    pub(crate) fn tell(&self, report: &mut Report) {
+        report.scanned = self.source_scan.scanned + self.target_scan.scanned;
+        report.written = self.created + self.updated + self.deleted;
+        report.calls = self.source_scan.calls + self.target_scan.calls + self.calls;
+    }
+
+    /// Goes on for one turn.
+    pub(crate) async fn advance(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        let until = Instant::now() + TURN;
+        loop {
+            let turn = match self.phase {
+                Phase::ScanSource | Phase::ScanTarget => self.scan(cx).await?,
+                Phase::Absent => self.absent(cx).await?,
+                Phase::Apply => self.apply(cx).await?,
+                Phase::Finish => self.finish(cx).await?,
+                Phase::Over => return Ok(Turn::Over),
+            };
+            match turn {
+                Turn::Over => {}
+                Turn::More if Instant::now() < until => {}
+                turn => return Ok(turn),
+            }
+        }
+    }
+
+    async fn scan(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        let scan_cx = ScanCx {
+            deps: cx.deps,
+            fleet: cx.fleet,
+            attempt: cx.attempt,
+        };
+        let (scan, next) = match self.phase {
+            Phase::ScanSource => (&mut self.source_scan, Phase::ScanTarget),
+            _ => (&mut self.target_scan, Phase::Absent),
+        };
+        let turn = scan.advance(&scan_cx).await?;
+        if turn == Turn::Over {
+            self.phase = next;
+        }
+        Ok(turn)
+    }
+
+    fn reign<'a>(&'a self, fleet: &'a FleetId) -> Reign<'a> {
+        Reign {
+            fleet: fleet.as_str(),
+            source: self.source.as_str(),
+            target: self.target.as_str(),
+            epoch: self.epoch.as_i64(),
+        }
+    }
+
+    fn is_light(&self) -> bool {
+        self.depth == Depth::Light
+    }
+}

@@ -1,0 +1,12 @@
+//! The wire: one file per service. Handlers convert, call, convert.
+
+pub(crate) mod apply;
+pub(crate) mod backup;
+pub(crate) mod connection;
+pub(crate) mod context;
+pub(crate) mod device;
+pub(crate) mod divergence;
+pub(crate) mod find;
+pub(crate) mod replication;
+pub(crate) mod status;
+pub(crate) mod task;

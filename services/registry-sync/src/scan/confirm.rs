@@ -1,0 +1,43 @@
+//! What was there once and was not listed: asked for by its id.
+
+use hubshift_flow::StepError;
+
+use super::{CHUNK, Phase, Scan, Work};
+use crate::store::{base, observed};
+use crate::workflows::trouble::Turn;
+
+impl Scan {
+    /// One chunk. Every device in it is marked, so that the next chunk is another one.
+    pub(super) async fn confirm(&mut self, work: &Work<'_>) -> Result<Turn, StepError> {
+        let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
+        let limit = CHUNK as i64;
+        let unlisted =
+            observed::unlisted(pool, fleet, self.hub.as_str(), self.scan_id, limit).await?;
+        if unlisted.is_empty() {
+            self.phase = if self.detect_rewind {
+                Phase::ConfirmBase
+            } else {
+                Phase::Close
+            };
+            return Ok(Turn::More);
+        }
+        self.read(work, unlisted).await
+    }
+
+    /// One chunk of what the merge base knows and no row remembers, so that a device that a late
+    /// listing left out does not count as gone.
+    pub(super) async fn confirm_base(&mut self, work: &Work<'_>) -> Result<Turn, StepError> {
+        let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
+        let (hub, limit) = (self.hub.as_str(), CHUNK as i64);
+        let unknown = base::unobserved(pool, fleet, hub, &self.after, limit).await?;
+        let Some(last) = unknown.last().cloned() else {
+            self.phase = Phase::Close;
+            return Ok(Turn::More);
+        };
+        if let turn @ Turn::Pause(_) = self.read(work, unknown).await? {
+            return Ok(turn);
+        }
+        self.after = last;
+        Ok(Turn::More)
+    }
+}

@@ -1,0 +1,76 @@
+//! The listing: what did not move is marked, the rest is read.
+
+use std::collections::{BTreeSet, HashSet};
+
+use hubshift_flow::StepError;
+use hubshift_hub::{HubError, Rejection, Summary};
+
+use super::{CHUNK, Phase, Scan, Work};
+use crate::store::observed;
+use crate::workflows::trouble::Turn;
+
+impl Scan {
+    /// One page.
+    pub(super) async fn list(&mut self, work: &Work<'_>) -> Result<Turn, StepError> {
+        let page_size = work.hub.capabilities().max_page_size;
+        self.calls += 1;
+        let page = match work
+            .hub
+            .list(self.cursor.clone(), page_size)
+            .await
+            .into_result()
+        {
+            Ok(page) => page,
+            // A cursor that the hub does not know any more: begin again, what was seen stays seen.
+            Err(HubError::Rejected(Rejection::Invalid(text))) if self.cursor.is_some() => {
+                tracing::info!(hub = %self.hub, text, "listing begins again");
+                self.cursor = None;
+                return Ok(Turn::More);
+            }
+            Err(error) => return work.failed(error),
+        };
+        for chunk in page.rows.chunks(CHUNK) {
+            if let turn @ Turn::Pause(_) = self.list_chunk(work, chunk).await? {
+                return Ok(turn);
+            }
+        }
+        self.scanned += page.rows.len() as u64;
+        self.phase = if page.next.is_some() {
+            Phase::List
+        } else {
+            Phase::Confirm
+        };
+        self.cursor = page.next;
+        Ok(Turn::More)
+    }
+
+    async fn list_chunk(&mut self, work: &Work<'_>, rows: &[Summary]) -> Result<Turn, StepError> {
+        let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
+        let devices: Vec<String> = rows.iter().map(|row| row.device_id.clone()).collect();
+        let known = if self.full {
+            observed::already_read(pool, fleet, self.hub.as_str(), self.scan_id, &devices).await?
+        } else {
+            let identities: Vec<String> =
+                rows.iter().map(|row| row.identity_etag.clone()).collect();
+            let twins: Vec<String> = rows.iter().map(|row| row.twin_etag.clone()).collect();
+            let hub = self.hub.as_str();
+            observed::mark_unchanged(
+                pool,
+                fleet,
+                hub,
+                self.scan_id,
+                &devices,
+                &identities,
+                &twins,
+            )
+            .await?
+        };
+        let known: HashSet<String> = known.into_iter().collect();
+        // A listing that changes while it is read may name a device twice.
+        let moved: BTreeSet<String> = devices
+            .into_iter()
+            .filter(|id| !known.contains(id))
+            .collect();
+        self.read(work, moved.into_iter().collect()).await
+    }
+}

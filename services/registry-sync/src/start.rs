@@ -1,0 +1,191 @@
+//! Puts the parts together and runs them.
+//!
+//! Nothing here waits for the database: the listener is open at once and says NOT_SERVING until
+//! the database is there with a schema that this binary knows; calls get UNAVAILABLE until then.
+
+mod watch;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hubshift_flow::{Engine, EngineConfig};
+use hubshift_shell::{GrpcServer, Health, Tasks, admin, bind, serve};
+use hubshift_store::{Database, PoolConfig};
+use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::backup::Vault;
+use crate::config::Config;
+use crate::deps::Deps;
+use crate::hubs::Hubs;
+use crate::reconcilers::{contact, every, housekeeping, sync, unknown};
+use crate::rpc;
+use crate::seal::{Kek, Keyring};
+use crate::workflows::backup::BackupTask;
+use crate::workflows::drain::DrainTask;
+use crate::workflows::pass::{PassTask, SyncTask};
+use crate::workflows::replay::ReplayTask;
+use crate::workflows::restore::RestoreTask;
+use crate::workflows::scan::ScanTask;
+use crate::workflows::verify::VerifyTask;
+
+/// How long an orderly stop may take.
+const GRACE: Duration = Duration::from_secs(10);
+/// Connections to the database: sixteen writes at once, and room for the rest.
+const MAX_CONNECTIONS: u32 = 32;
+/// How often journaled writes without an outcome are looked at.
+const SETTLE: Duration = Duration::from_millis(500);
+/// How often is tidied up.
+const TIDY: Duration = Duration::from_secs(30);
+
+/// A registry-sync that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it is called.
+    pub grpc_addr: SocketAddr,
+    /// Where metrics are, if they are served.
+    pub admin_addr: Option<SocketAddr>,
+    /// Ends when it has stopped.
+    pub task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Runs until cancelled.
+///
+/// # Errors
+/// Those of [`start`], and a listener that broke.
+pub async fn run(config: Config, cancel: CancellationToken) -> anyhow::Result<()> {
+    start(config, cancel).await?.task.await?
+}
+
+/// Starts, and returns as soon as the listeners are open.
+///
+/// # Errors
+/// Keys, certificates or stores that can't be used; [`hubshift_shell::BindError`] for an address
+/// that can't be had. Never for a database that is down.
+pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<Running> {
+    let tls = config.tls.as_ref().map(|tls| tls.load()).transpose()?;
+    let database = database(&config)?;
+    let engine = engine(&config, &database);
+    let deps = Arc::new(deps(config, &database, engine.nudge())?);
+    let listener = bind(deps.config.listen)?;
+    let admin = deps.config.admin_listen.map(bind).transpose()?;
+    let grpc_addr = listener.local_addr()?;
+    let admin_addr = admin.as_ref().map(|admin| admin.local_addr()).transpose()?;
+    let tasks = Tasks::new(cancel.child_token());
+    let health = Health::new();
+    let stop = tasks.token();
+    let router = services(&deps, health.clone()).into_router();
+    tasks.spawn(
+        "grpc",
+        listen(serve(listener, router, tls, stop.clone()), stop.clone()),
+    );
+    if let Some(admin) = admin {
+        let router = admin::router(health.clone(), admin::install_metrics());
+        tasks.spawn(
+            "admin",
+            listen(serve(admin, router, None, stop.clone()), stop.clone()),
+        );
+    }
+    tasks.spawn("database", watch::database(database, health, stop.clone()));
+    tasks.spawn("flow", workflows(engine, &deps).run(stop.clone()));
+    reconcile(&deps, &tasks);
+    let task = tokio::spawn(async move {
+        stop.cancelled().await;
+        tasks.shutdown(GRACE).await;
+        anyhow::ensure!(cancel.is_cancelled(), "a listener broke; the log has it");
+        Ok(())
+    });
+    Ok(Running {
+        grpc_addr,
+        admin_addr,
+        task,
+    })
+}
+
+fn database(config: &Config) -> anyhow::Result<Database> {
+    let pool = PoolConfig {
+        urls: config.database_url.expose_secret().to_owned(),
+        max_connections: MAX_CONNECTIONS,
+        application: "hubshift-registry-sync",
+    };
+    Database::lazy(&pool).context("database_url cannot be used")
+}
+
+fn engine(config: &Config, database: &Database) -> Engine {
+    let replica = match config.replica.as_str() {
+        "" => format!("registry-sync-{}", Uuid::new_v4().simple()),
+        name => name.to_owned(),
+    };
+    Engine::new(database.pool().clone(), EngineConfig::new(replica))
+}
+
+fn deps(config: Config, database: &Database, flow: Arc<Notify>) -> anyhow::Result<Deps> {
+    let kek = Kek::load(&config.kek, config.create_keys).context("kek cannot be used")?;
+    Ok(Deps {
+        pool: database.pool().clone(),
+        keyring: Keyring::new(kek),
+        hubs: Hubs::new(database.pool().clone()),
+        vault: Vault::open(&config).context("backups cannot be kept")?,
+        sync: Arc::default(),
+        flow,
+        config,
+    })
+}
+
+fn services(deps: &Arc<Deps>, health: Health) -> GrpcServer {
+    GrpcServer::new(health)
+        .add(rpc::connection::server(deps.clone()))
+        .add(rpc::device::server(deps.clone()))
+        .add(rpc::replication::server(deps.clone()))
+        .add(rpc::backup::server(deps.clone()))
+        .reflection(true)
+}
+
+fn workflows(engine: Engine, deps: &Arc<Deps>) -> Engine {
+    engine
+        .with(PassTask(deps.clone()))
+        .with(SyncTask(deps.clone()))
+        .with(ScanTask(deps.clone()))
+        .with(VerifyTask(deps.clone()))
+        .with(DrainTask(deps.clone()))
+        .with(ReplayTask(deps.clone()))
+        .with(BackupTask(deps.clone()))
+        .with(RestoreTask(deps.clone()))
+}
+
+fn reconcile(deps: &Arc<Deps>, tasks: &Tasks) {
+    let stop = tasks.token();
+    tasks.spawn("sync", sync::run(deps.clone(), stop.clone()));
+    let each = deps.clone();
+    let settle = move || {
+        let deps = each.clone();
+        async move { unknown::tick(&deps).await }
+    };
+    tasks.spawn("unknown", every("unknown", SETTLE, stop.clone(), settle));
+    let each = deps.clone();
+    let call = move || {
+        let deps = each.clone();
+        async move { contact::tick(&deps).await }
+    };
+    let interval = contact::interval(&deps.config);
+    tasks.spawn("contact", every("contact", interval, stop.clone(), call));
+    let each = deps.clone();
+    let tidy = move || {
+        let deps = each.clone();
+        async move { housekeeping::tick(&deps).await }
+    };
+    tasks.spawn("housekeeping", every("housekeeping", TIDY, stop, tidy));
+}
+
+/// A listener that breaks takes the process along: somebody must notice.
+async fn listen(served: impl Future<Output = std::io::Result<()>> + Send, stop: CancellationToken) {
+    if let Err(error) = served.await {
+        tracing::error!(%error, "a listener broke");
+        stop.cancel();
+    }
+}

@@ -1,0 +1,146 @@
+//! `registry.connection`: how each hub is reached, by reference, and how its last call went.
+
+use hubshift_store::StoreError;
+use sqlx::PgExecutor;
+use time::OffsetDateTime;
+
+/// A connection's row.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectionRow {
+    pub(crate) hub_id: String,
+    pub(crate) adapter: String,
+    pub(crate) secret_ref: String,
+    pub(crate) ca_ref: String,
+    pub(crate) host: String,
+    pub(crate) contact_time: Option<OffsetDateTime>,
+    pub(crate) last_error: String,
+    pub(crate) revision: i64,
+}
+
+/// What an operator sets.
+#[derive(Debug, Clone)]
+pub(crate) struct NewConnection<'a> {
+    pub(crate) adapter: &'a str,
+    pub(crate) secret_ref: &'a str,
+    pub(crate) ca_ref: &'a str,
+    pub(crate) host: &'a str,
+}
+
+/// One connection.
+pub(crate) async fn get(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<Option<ConnectionRow>, StoreError> {
+    let row = sqlx::query_as!(
+        ConnectionRow,
+        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision
+           from registry.connection where fleet_id = $1 and hub_id = $2",
+        fleet,
+        hub
+    )
+    .fetch_optional(executor)
+    .await?;
+    Ok(row)
+}
+
+/// A fleet's connections.
+pub(crate) async fn list(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+) -> Result<Vec<ConnectionRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        ConnectionRow,
+        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision
+           from registry.connection where fleet_id = $1 order by hub_id",
+        fleet
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows)
+}
+
+/// Hubs of all fleets that did not answer last time, or that nobody asked for `seconds`.
+pub(crate) async fn silent(
+    executor: impl PgExecutor<'_>,
+    seconds: f64,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = sqlx::query!(
+        "select fleet_id, hub_id from registry.connection
+          where last_error <> '' or contact_time is null
+             or contact_time < clock_timestamp() - make_interval(secs => $1)
+          order by fleet_id, hub_id",
+        seconds
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.fleet_id, row.hub_id))
+        .collect())
+}
+
+/// Creates or replaces a connection; the revision rises with every change.
+pub(crate) async fn put(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    new: &NewConnection<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into registry.connection as c
+             (fleet_id, hub_id, adapter, secret_ref, ca_ref, host)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict on constraint registry_connection_pk do update
+            set adapter = excluded.adapter, secret_ref = excluded.secret_ref,
+                ca_ref = excluded.ca_ref, host = excluded.host, revision = c.revision + 1,
+                update_time = clock_timestamp()",
+        fleet,
+        hub,
+        new.adapter,
+        new.secret_ref,
+        new.ca_ref,
+        new.host
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the hub answered. Writes at most once a second while all is well.
+pub(crate) async fn note_answer(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.connection set contact_time = clock_timestamp(), last_error = ''
+          where fleet_id = $1 and hub_id = $2
+            and (last_error <> '' or contact_time is null
+                 or contact_time < clock_timestamp() - interval '1 second')",
+        fleet,
+        hub
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Notes why the hub did not answer.
+pub(crate) async fn note_error(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    error: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.connection set last_error = $3
+          where fleet_id = $1 and hub_id = $2 and last_error <> $3",
+        fleet,
+        hub,
+        error
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}

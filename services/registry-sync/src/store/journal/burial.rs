@@ -1,0 +1,58 @@
+//! Tombstones of deletions that are under way: made with the attempt, before any hub is called,
+//! and taken back when it certainly did not happen.
+
+use hubshift_domain::id::FleetId;
+use hubshift_store::StoreError;
+use sqlx::PgConnection;
+
+use super::Attempt;
+
+/// Makes the tombstone of a deletion that is about to be tried; no hub has followed it yet. One
+/// that is there already stays, and `revoked` wins.
+pub(crate) async fn announce(
+    connection: &mut PgConnection,
+    attempt: &Attempt<'_>,
+    sequence: i64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into registry.tombstone as t
+             (fleet_id, device_id, incarnation, reason, epoch, sequence, origin)
+         values ($1, $2, $3, case when $4 then 'revoked' else 'deleted' end, $5, $6, $7)
+         on conflict on constraint registry_tombstone_pk do update
+            set reason = case when 'revoked' in (t.reason, excluded.reason) then 'revoked'
+                              else t.reason end,
+                epoch = case when t.sequence = excluded.sequence then excluded.epoch
+                             else t.epoch end,
+                origin = case when t.sequence = excluded.sequence then excluded.origin
+                              else t.origin end",
+        attempt.fleet.as_str(),
+        attempt.device,
+        attempt.incarnation.cast_signed(),
+        attempt.is_revoked,
+        attempt.epoch.as_i64(),
+        sequence,
+        attempt.hub.as_str()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes back the tombstone that the attempt made: the device lives, or somebody else ended it.
+pub(crate) async fn take_back(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    device: &str,
+    sequence: i64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from registry.tombstone
+          where fleet_id = $1 and device_id = $2 and sequence = $3",
+        fleet.as_str(),
+        device,
+        sequence
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! The SQL of schema `registry`, one file per table. Reads of `authority` stand in their own file.
+
+pub(crate) mod authority;
+pub(crate) mod backup;
+pub(crate) mod base;
+pub(crate) mod compare;
+pub(crate) mod connection;
+pub(crate) mod divergence;
+pub(crate) mod fleet_key;
+pub(crate) mod incarnation;
+pub(crate) mod intent;
+pub(crate) mod journal;
+pub(crate) mod observed;
+pub(crate) mod replay;
+pub(crate) mod replication;
+pub(crate) mod scan;
+pub(crate) mod step_fence;
+pub(crate) mod tombstone;

@@ -1,0 +1,153 @@
+//! `registry.scan`: scans of a hub that others pin, and what they found.
+
+use hubshift_store::StoreError;
+use sqlx::PgExecutor;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A scan as it begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewScan<'a> {
+    pub(crate) scan_id: Uuid,
+    pub(crate) fleet: &'a str,
+    pub(crate) hub: &'a str,
+    pub(crate) epoch: i64,
+    pub(crate) start_time: OffsetDateTime,
+}
+
+/// Writes the scan's row, if it is not there yet.
+pub(crate) async fn open(
+    executor: impl PgExecutor<'_>,
+    new: &NewScan<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into registry.scan (scan_id, fleet_id, hub_id, epoch, start_time)
+         values ($1, $2, $3, $4, $5) on conflict on constraint registry_scan_pk do nothing",
+        new.scan_id,
+        new.fleet,
+        new.hub,
+        new.epoch,
+        new.start_time
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Remembers that the hub shows signs of an older state, before what was seen is overwritten.
+pub(crate) async fn mark_rewound(
+    executor: impl PgExecutor<'_>,
+    scan_id: Uuid,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.scan set rewound = true where scan_id = $1",
+        scan_id
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Whether any scan of the hub in this epoch found it rewound. A merge in the same epoch has
+/// overwritten the signs, but not what they meant.
+pub(crate) async fn was_rewound(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    epoch: i64,
+) -> Result<bool, StoreError> {
+    let rewound = sqlx::query_scalar!(
+        r#"select exists (select from registry.scan
+                           where fleet_id = $1 and hub_id = $2 and epoch = $3 and rewound)
+                  as "rewound!""#,
+        fleet,
+        hub,
+        epoch
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(rewound)
+}
+
+/// Devices that were at the hub, are there no more, and were deleted by nobody: how many, and ten
+/// of them.
+pub(crate) async fn vanished(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<(i64, Vec<String>), StoreError> {
+    let row = sqlx::query!(
+        r#"with known as (
+               select device_id, incarnation from registry.base
+                where fleet_id = $1 and hub_id = $2
+               union
+               select device_id, incarnation from registry.observed
+                where fleet_id = $1 and hub_id = $2 and missing_count > 0),
+           gone as (
+               select distinct k.device_id from known k
+                where not exists (
+                          select from registry.observed o
+                           where o.fleet_id = $1 and o.hub_id = $2
+                             and o.device_id = k.device_id and o.missing_count = 0)
+                  and not exists (
+                          select from registry.tombstone t
+                           where t.fleet_id = $1 and t.device_id = k.device_id
+                             and t.incarnation >= k.incarnation))
+           select count(*) as "count!",
+                  coalesce((array_agg(device_id order by device_id))[1:10], '{}') as "sample!"
+             from gone"#,
+        fleet,
+        hub
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok((row.count, row.sample))
+}
+
+/// What a scan found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) count: i64,
+    pub(crate) digest: &'a [u8],
+    pub(crate) rewound: bool,
+    pub(crate) evidence: &'a str,
+}
+
+/// Closes a scan that saw everything.
+pub(crate) async fn complete(
+    executor: impl PgExecutor<'_>,
+    scan_id: Uuid,
+    found: &Found<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.scan
+            set state = 'complete', scanned_count = $2, digest = $3, rewound = rewound or $4,
+                evidence = $5, end_time = clock_timestamp()
+          where scan_id = $1",
+        scan_id,
+        found.count,
+        found.digest,
+        found.rewound,
+        found.evidence
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Gives up scans that have been running for a day, and forgets those that are older than a week
+/// and found nothing that is still of use.
+pub(crate) async fn purge(executor: impl PgExecutor<'_>) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "with given_up as (
+             update registry.scan set state = 'abandoned', end_time = clock_timestamp()
+              where state = 'running' and start_time < clock_timestamp() - interval '1 day')
+         delete from registry.scan s
+          where s.start_time < clock_timestamp() - interval '7 days' and s.state <> 'running'
+            and (not s.rewound or s.epoch < (
+                     select f.epoch from authority.fleet f where f.fleet_id = s.fleet_id))"
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,162 @@
+//! `registry.tombstone`: lives of devices that are over. A tombstone of incarnation `i` kills only
+//! lives up to `i`.
+
+use hubshift_store::StoreError;
+use sqlx::PgExecutor;
+use time::OffsetDateTime;
+
+/// A tombstone as it is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewTombstone<'a> {
+    pub(crate) device: &'a str,
+    pub(crate) incarnation: i32,
+    /// Whether the credential is known to be in wrong hands.
+    pub(crate) is_revoked: bool,
+    pub(crate) epoch: i64,
+    /// The journal's number; 0 for a deletion that was found at a hub.
+    pub(crate) sequence: i64,
+    /// The hub at which the device was deleted first; it is known to be gone there.
+    pub(crate) origin: &'a str,
+}
+
+/// Makes a tombstone, or sharpens the one that is there: `revoked` wins, the later stamp wins.
+pub(crate) async fn put(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    new: &NewTombstone<'_>,
+) -> Result<(), StoreError> {
+    let reason = if new.is_revoked { "revoked" } else { "deleted" };
+    sqlx::query!(
+        "insert into registry.tombstone as t
+             (fleet_id, device_id, incarnation, reason, epoch, sequence, origin, acked_by)
+         values ($1, $2, $3, $4, $5, $6, $7, array[$7::text])
+         on conflict on constraint registry_tombstone_pk do update
+            set reason = case when 'revoked' in (t.reason, excluded.reason) then 'revoked'
+                              else t.reason end,
+                epoch = greatest(t.epoch, excluded.epoch),
+                sequence = greatest(t.sequence, excluded.sequence),
+                acked_by = case when $7::text = any(t.acked_by) then t.acked_by
+                                else array_append(t.acked_by, $7::text) end",
+        fleet,
+        new.device,
+        new.incarnation,
+        reason,
+        new.epoch,
+        new.sequence,
+        new.origin
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Notes that these devices are gone at a hub.
+pub(crate) async fn acknowledge(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    devices: &[String],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.tombstone set acked_by = array_append(acked_by, $2::text)
+          where fleet_id = $1 and device_id = any($3) and not ($2::text = any(acked_by))",
+        fleet,
+        hub,
+        devices
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Notes at once which tombstones a hub has followed, after a complete scan of it that began at
+/// `since`: no life up to theirs is there.
+pub(crate) async fn acknowledge_scanned(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    since: OffsetDateTime,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "update registry.tombstone t set acked_by = array_append(t.acked_by, $2::text)
+          where t.fleet_id = $1 and not ($2::text = any(t.acked_by)) and t.create_time < $3
+            and not exists (
+                select from registry.observed o
+                 where o.fleet_id = $1 and o.hub_id = $2 and o.device_id = t.device_id
+                   and o.missing_count = 0 and o.incarnation <= t.incarnation)",
+        fleet,
+        hub,
+        since
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// The highest incarnation of a device that is over; 0 for none.
+pub(crate) async fn highest(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    device: &str,
+) -> Result<i32, StoreError> {
+    let highest = sqlx::query_scalar!(
+        r#"select coalesce(max(incarnation), 0) as "highest!"
+             from registry.tombstone where fleet_id = $1 and device_id = $2"#,
+        fleet,
+        device
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(highest)
+}
+
+/// Devices that a hub said twice in a row, scan after scan, it does not have.
+#[derive(Debug, Clone)]
+pub(crate) struct Absent {
+    pub(crate) device_id: String,
+    pub(crate) incarnation: i32,
+    /// Whether a tombstone says so already.
+    pub(crate) has_tombstone: bool,
+}
+
+/// What is absent at a hub from two complete scans in a row, by id.
+pub(crate) async fn absent_twice(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<Vec<Absent>, StoreError> {
+    let rows = sqlx::query_as!(
+        Absent,
+        r#"select o.device_id, o.incarnation,
+                  exists (select from registry.tombstone t
+                           where t.fleet_id = $1 and t.device_id = o.device_id
+                             and t.incarnation >= o.incarnation) as "has_tombstone!"
+             from registry.observed o
+            where o.fleet_id = $1 and o.hub_id = $2 and o.missing_count >= 2
+            order by o.device_id"#,
+        fleet,
+        hub
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows)
+}
+
+/// Forgets what is remembered of devices that were there once.
+pub(crate) async fn forget_absent(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    devices: &[String],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from registry.observed
+          where fleet_id = $1 and hub_id = $2 and device_id = any($3) and missing_count > 0",
+        fleet,
+        hub,
+        devices
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}

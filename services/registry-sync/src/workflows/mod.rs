@@ -1,0 +1,11 @@
+//! Durable work: each file is one kind of task. A task's state keeps its [`report::Report`].
+
+pub(crate) mod backup;
+pub(crate) mod drain;
+pub(crate) mod pass;
+pub(crate) mod replay;
+pub(crate) mod report;
+pub(crate) mod restore;
+pub(crate) mod scan;
+pub(crate) mod trouble;
+pub(crate) mod verify;

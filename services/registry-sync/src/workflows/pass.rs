@@ -1,0 +1,149 @@
+//! Tasks `pass` (asked for) and `sync` (the reconciler's): a standby follows the active hub.
+//!
+//! One pass at a time and standby is enough: a `pass` that is asked for while the reconciler's
+//! runs waits for it first. Two at once would only get in each other's way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubshift_domain::id::{FleetId, HubId};
+use hubshift_flow::{Next, Progress, StepCx, StepError, Workflow};
+use hubshift_store::StoreError;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::report::{Report, TaskResult};
+use super::scan::gone;
+use super::trouble::Turn;
+use crate::authority;
+use crate::deps::Deps;
+use crate::pass::{Depth, Pass, PassCx};
+
+/// How often a running sync is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Step {
+    /// The pass gets its time and epoch, when nobody else is at it.
+    Begin,
+    /// It follows.
+    Follow,
+}
+
+/// What it remembers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) fleet: FleetId,
+    pub(crate) target: HubId,
+    pub(crate) depth: Depth,
+    /// The reconciler's pass that this one waits for.
+    #[serde(default)]
+    pub(crate) waits_for: Option<Uuid>,
+    pub(crate) pass: Option<Pass>,
+    pub(crate) report: Report,
+}
+
+impl State {
+    /// A pass that has not begun.
+    pub(crate) fn new(fleet: FleetId, target: HubId, depth: Depth) -> Self {
+        let report = Report::default();
+        Self {
+            fleet,
+            target,
+            depth,
+            waits_for: None,
+            pass: None,
+            report,
+        }
+    }
+}
+
+/// What at most one `sync` may run for.
+pub(crate) fn subject(fleet: &FleetId, target: &HubId) -> String {
+    format!("{fleet}/{target}")
+}
+
+/// A pass that somebody asked for.
+pub(crate) struct PassTask(pub(crate) Arc<Deps>);
+
+/// A pass of the reconciler.
+pub(crate) struct SyncTask(pub(crate) Arc<Deps>);
+
+impl Workflow for PassTask {
+    const KIND: &'static str = "pass";
+    type Step = Step;
+    type State = State;
+
+    fn next(&self, done: Step, _state: &State) -> Next<Step> {
+        next(done)
+    }
+
+    async fn run(&self, step: Step, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
+        match step {
+            Step::Begin if is_busy(&self.0, state).await? => Ok(Progress::Wait(LOOK)),
+            Step::Begin => begin(&self.0, state).await,
+            Step::Follow => follow(&self.0, state, cx).await,
+        }
+    }
+}
+
+impl Workflow for SyncTask {
+    const KIND: &'static str = "sync";
+    type Step = Step;
+    type State = State;
+
+    fn next(&self, done: Step, _state: &State) -> Next<Step> {
+        next(done)
+    }
+
+    async fn run(&self, step: Step, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
+        match step {
+            Step::Begin => begin(&self.0, state).await,
+            Step::Follow => follow(&self.0, state, cx).await,
+        }
+    }
+}
+
+fn next(done: Step) -> Next<Step> {
+    match done {
+        Step::Begin => Next::Step(Step::Follow),
+        Step::Follow => Next::Finish,
+    }
+}
+
+/// Whether the reconciler's pass that ran when this one came is still at it.
+async fn is_busy(deps: &Deps, state: &mut State) -> Result<bool, StepError> {
+    let mut connection = deps.pool.acquire().await.map_err(StoreError::from)?;
+    let subject = subject(&state.fleet, &state.target);
+    let active = hubshift_flow::find_active(&mut connection, SyncTask::KIND, &subject).await?;
+    if state.waits_for.is_none() {
+        state.waits_for = active;
+    }
+    Ok(active.is_some() && active == state.waits_for)
+}
+
+async fn begin(deps: &Deps, state: &mut State) -> Result<Progress, StepError> {
+    let view = authority::fleet(&deps.pool, &state.fleet).await?;
+    let view = view.ok_or_else(|| gone(&state.fleet))?;
+    state.pass = Some(Pass::new(&view, &state.target, state.depth)?);
+    Ok(Progress::Done)
+}
+
+async fn follow(deps: &Deps, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
+    let Some(pass) = &mut state.pass else {
+        return begin(deps, state).await;
+    };
+    let pass_cx = PassCx {
+        deps,
+        fleet: &state.fleet,
+        attempt: cx.attempt,
+    };
+    let turn = pass.advance(&pass_cx).await?;
+    pass.tell(&mut state.report);
+    if turn == Turn::Over {
+        state.report.result = pass.result().cloned().map(TaskResult::Pass);
+    }
+    Ok(turn.into())
+}

@@ -1,0 +1,227 @@
+//! Writes against emulated hubs and a real database.
+
+use hubshift_emulator::OutageMode;
+use hubshift_testkit::eventually;
+use serde_json::json;
+
+use super::*;
+use crate::testing::{EAST_REIGNS, World};
+
+async fn outcomes(world: &World) -> Vec<Option<String>> {
+    sqlx::query_scalar("select outcome from registry.intent order by start_time")
+        .fetch_all(&world.admin)
+        .await
+        .unwrap()
+}
+
+fn applied(outcome: WriteOutcome) -> Observed {
+    match outcome {
+        WriteOutcome::Applied(Some(seen)) => seen,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_create_is_intended_done_and_remembered() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    let wanted = world.wanted("d-1").await;
+    let seen = applied(write(&cx, WriteOp::Create(&wanted)).await.unwrap());
+    assert_eq!(seen.record, wanted.record);
+    assert_eq!(outcomes(&world).await, [Some("done".to_owned())]);
+    let stored = store::observed::get(&world.deps.pool, "acme", "east", "d-1")
+        .await
+        .unwrap();
+    assert_eq!(stored.unwrap().fingerprint, seen.fingerprint);
+}
+
+#[tokio::test]
+async fn a_quarantined_hub_is_not_written_by_the_sync() {
+    let world = World::new().await;
+    world.set_state("west", "quarantined").await;
+    let cx = world.writer("west", Purpose::Replicate).await;
+    let wanted = world.wanted("d-1").await;
+    let refused = write(&cx, WriteOp::Create(&wanted)).await;
+    assert!(
+        matches!(refused, Err(IntentError::HubState(_))),
+        "{refused:?}"
+    );
+    assert_eq!(world.west.requests("put_device"), 0);
+    assert!(outcomes(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_intent_of_an_old_epoch_is_refused() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    world
+        .set_epoch(Epoch(u64::try_from(EAST_REIGNS).unwrap() + 1))
+        .await;
+    let wanted = world.wanted("d-1").await;
+    let refused = write(&cx, WriteOp::Create(&wanted)).await;
+    assert!(
+        matches!(refused, Err(IntentError::EpochMoved)),
+        "{refused:?}"
+    );
+    assert_eq!(world.east.requests("put_device"), 0);
+}
+
+/// The authority's transaction came first: the intent waits for it and is then too late.
+#[tokio::test]
+async fn an_intent_that_races_the_epoch_does_not_commit() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    let wanted = world.wanted("d-1").await;
+    let mut commit_epoch = world.admin.begin().await.unwrap();
+    sqlx::query("update authority.fleet set epoch = epoch + 1 where fleet_id = 'acme'")
+        .execute(&mut *commit_epoch)
+        .await
+        .unwrap();
+    let racing = tokio::spawn(async move { write(&cx, WriteOp::Create(&wanted)).await });
+    let admin = &world.admin;
+    let is_waiting = || async move {
+        let sql = "select exists (select from pg_stat_activity
+                                   where datname = current_database()
+                                     and wait_event_type = 'Lock')";
+        sqlx::query_scalar::<_, bool>(sql)
+            .fetch_one(admin)
+            .await
+            .unwrap()
+    };
+    assert!(eventually(Duration::from_secs(10), is_waiting).await);
+    commit_epoch.commit().await.unwrap();
+    let refused = racing.await.unwrap();
+    assert!(
+        matches!(refused, Err(IntentError::EpochMoved)),
+        "{refused:?}"
+    );
+    assert!(outcomes(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_update_writes_only_what_differs() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    let mut wanted = world.wanted("d-1").await;
+    let seen = applied(write(&cx, WriteOp::Create(&wanted)).await.unwrap());
+    wanted.record.tags.insert("site".into(), json!("y"));
+    let changed = applied(
+        write(
+            &cx,
+            WriteOp::Update {
+                to: &wanted,
+                seen: &seen,
+            },
+        )
+        .await
+        .unwrap(),
+    );
+    assert_eq!(changed.identity_etag, seen.identity_etag);
+    assert_ne!(changed.twin_etag, seen.twin_etag);
+    let again = write(
+        &cx,
+        WriteOp::Update {
+            to: &wanted,
+            seen: &changed,
+        },
+    )
+    .await
+    .unwrap();
+    assert!(matches!(again, WriteOutcome::Already(Some(_))), "{again:?}");
+    assert_eq!(outcomes(&world).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_device_that_changed_since_it_was_seen_is_left_alone_and_looked_at() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    let mut wanted = world.wanted("d-1").await;
+    let seen = applied(write(&cx, WriteOp::Create(&wanted)).await.unwrap());
+    wanted.record.enabled = false;
+    let newer = applied(
+        write(
+            &cx,
+            WriteOp::Update {
+                to: &wanted,
+                seen: &seen,
+            },
+        )
+        .await
+        .unwrap(),
+    );
+    wanted.record.status_reason = Some("late".into());
+    let stale = write(
+        &cx,
+        WriteOp::Update {
+            to: &wanted,
+            seen: &seen,
+        },
+    )
+    .await
+    .unwrap();
+    assert!(matches!(stale, WriteOutcome::Stale), "{stale:?}");
+    let stored = store::observed::get(&world.deps.pool, "acme", "east", "d-1")
+        .await
+        .unwrap();
+    assert_eq!(stored.unwrap().identity_etag, newer.identity_etag);
+    let gone = write(
+        &cx,
+        WriteOp::Delete {
+            device_id: "d-1",
+            seen: &newer,
+        },
+    )
+    .await
+    .unwrap();
+    assert!(matches!(gone, WriteOutcome::Applied(None)), "{gone:?}");
+    let again = write(
+        &cx,
+        WriteOp::Delete {
+            device_id: "d-1",
+            seen: &newer,
+        },
+    )
+    .await
+    .unwrap();
+    assert!(matches!(again, WriteOutcome::Already(None)), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_is_unknown_and_decided_after_its_deadline() {
+    let world = World::with_deadline(Duration::from_secs(2)).await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    let wanted = world.wanted("d-1").await;
+    world.east.set_outage(OutageMode::Hang);
+    let unknown = write(&cx, WriteOp::Create(&wanted)).await.unwrap();
+    assert!(matches!(unknown, WriteOutcome::Unknown(_)), "{unknown:?}");
+    assert_eq!(outcomes(&world).await, [Some("unknown".to_owned())]);
+    world.east.set_outage(OutageMode::None);
+    let (deps, fleet, hub) = (&world.deps, &world.fleet, &cx.hub_id);
+    let settled = || async move {
+        crate::intent::settle(deps, fleet, hub, None)
+            .await
+            .is_ok_and(|done| done.wait.is_none())
+    };
+    assert!(eventually(Duration::from_secs(20), settled).await);
+    assert_eq!(outcomes(&world).await, [Some("rejected".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_refused_connection_certainly_did_nothing() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    world.east.set_outage(OutageMode::Unavailable);
+    let wanted = world.wanted("d-1").await;
+    let refused = write(&cx, WriteOp::Create(&wanted)).await.unwrap();
+    let WriteOutcome::Rejected { reason, .. } = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(reason, "HUB_UNREACHABLE");
+    let rows = store::connection::list(&world.deps.pool, "acme")
+        .await
+        .unwrap();
+    assert!(
+        rows.iter()
+            .any(|row| row.hub_id == "east" && !row.last_error.is_empty())
+    );
+}

@@ -1,0 +1,325 @@
+//! A registry-sync in process over a database of its own, with two emulated hubs.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub(crate) mod hubs;
+
+use std::path::Path;
+use std::time::Duration;
+
+use hubshift_api::pb::registry as pb;
+use hubshift_api::pb::registry::backup_service_client::BackupServiceClient;
+use hubshift_api::pb::registry::connection_service_client::ConnectionServiceClient;
+use hubshift_api::pb::registry::device_service_client::DeviceServiceClient;
+use hubshift_api::pb::registry::replication_service_client::ReplicationServiceClient;
+use hubshift_api::pb::registry::task::Result as Outcome;
+use hubshift_api::pb::types::StepContext;
+use hubshift_emulator::Running as Emulator;
+use hubshift_registry_sync::{Config, Running, start};
+use hubshift_shell::grpc::{Endpoint, GrpcChannel, channel};
+use hubshift_testkit::eventually;
+use hubshift_testkit::pg::{Database, Role};
+use sqlx::PgPool;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use uuid::Uuid;
+
+use hubs::Hub;
+
+/// How long a test waits for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The epoch in which east reigns at first; the next one is west's.
+pub(crate) const EAST_REIGNS: i64 = 1024;
+pub(crate) const WEST_REIGNS: i64 = 2049;
+
+/// A fleet `acme`: `east` is active, `west` is its standby.
+pub(crate) struct World {
+    pub(crate) admin: PgPool,
+    pub(crate) east: Hub,
+    pub(crate) west: Hub,
+    pub(crate) replication: ReplicationServiceClient<GrpcChannel>,
+    pub(crate) connections: ConnectionServiceClient<GrpcChannel>,
+    pub(crate) devices: DeviceServiceClient<GrpcChannel>,
+    pub(crate) backups: BackupServiceClient<GrpcChannel>,
+    pub(crate) files: TempDir,
+    service: Running,
+    cancel: CancellationToken,
+    _database: Database,
+}
+
+impl World {
+    /// Both hubs are empty and connected. Passes run only when a test asks for them.
+    pub(crate) async fn start() -> Self {
+        let database = Database::fresh().await.unwrap();
+        let admin = database.connect(Role::Superuser).await.unwrap();
+        let files = tempfile::tempdir().unwrap();
+        reign(&admin).await;
+        let cancel = CancellationToken::new();
+        let config = config(&database.registry_url(), files.path());
+        let service = start(config, cancel.clone()).await.unwrap();
+        let endpoint = Endpoint {
+            url: format!("http://{}", service.grpc_addr),
+            tls: None,
+            timeout: PATIENCE,
+        };
+        let channel = channel(&endpoint).unwrap();
+        let world = Self {
+            admin,
+            east: Hub::start("east", files.path()).await,
+            west: Hub::start("west", files.path()).await,
+            replication: ReplicationServiceClient::new(channel.clone()),
+            connections: ConnectionServiceClient::new(channel.clone()),
+            devices: DeviceServiceClient::new(channel.clone()),
+            backups: BackupServiceClient::new(channel),
+            files,
+            service,
+            cancel,
+            _database: database,
+        };
+        world.connect("east", &world.east.running).await.unwrap();
+        world.connect("west", &world.west.running).await.unwrap();
+        world
+    }
+
+    /// Tells the service how to reach a hub.
+    pub(crate) async fn connect(
+        &self,
+        name: &str,
+        hub: &Emulator,
+    ) -> Result<pb::Connection, Status> {
+        let secret = self.files.path().join(format!("{name}.secret"));
+        let ca = self.files.path().join(format!("{name}.pem"));
+        std::fs::write(&secret, hub.connection_string().expose()).unwrap();
+        std::fs::write(&ca, &hub.ca_pem).unwrap();
+        let connection = pb::Connection {
+            name: format!("fleets/acme/hubs/{name}/connection"),
+            secret_ref: format!("file:{}", secret.display()),
+            ca_ref: format!("file:{}", ca.display()),
+            ..pb::Connection::default()
+        };
+        self.update_connection(connection).await
+    }
+
+    pub(crate) async fn update_connection(
+        &self,
+        connection: pb::Connection,
+    ) -> Result<pb::Connection, Status> {
+        let request = pb::UpdateConnectionRequest {
+            connection: Some(connection),
+            request_id: Uuid::new_v4().to_string(),
+            skip_test: false,
+        };
+        let answer = self.connections.clone().update_connection(request).await?;
+        Ok(answer.into_inner())
+    }
+
+    /// A pass from east to west, to its end.
+    pub(crate) async fn pass(&self, full: bool) -> pb::PassResult {
+        match self.run_pass(full).await.result {
+            Some(Outcome::Pass(result)) => result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn run_pass(&self, full: bool) -> pb::Task {
+        let request = pb::StartPassRequest {
+            fleet: "fleets/acme".into(),
+            target_hub: "west".into(),
+            full,
+            request_id: Uuid::new_v4().to_string(),
+            context: None,
+        };
+        let task = self.replication.clone().start_pass(request).await.unwrap();
+        self.finished(task.into_inner()).await
+    }
+
+    /// A comparison of east and west by fresh reads.
+    pub(crate) async fn verify(&self) -> pb::VerifyResult {
+        let request = pb::StartVerifyRequest {
+            fleet: "fleets/acme".into(),
+            source_hub: "east".into(),
+            target_hub: "west".into(),
+            request_id: Uuid::new_v4().to_string(),
+            full: true,
+            ..pb::StartVerifyRequest::default()
+        };
+        let task = self
+            .replication
+            .clone()
+            .start_verify(request)
+            .await
+            .unwrap();
+        match self.finished(task.into_inner()).await.result {
+            Some(Outcome::Verify(result)) => result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A scan of one hub that looks for signs of an older state.
+    pub(crate) async fn scan(&self, hub: &str) -> pb::ScanResult {
+        let request = pb::StartScanRequest {
+            fleet: "fleets/acme".into(),
+            hub: hub.into(),
+            request_id: Uuid::new_v4().to_string(),
+            detect_rewind: true,
+        };
+        let task = self.replication.clone().start_scan(request).await.unwrap();
+        match self.finished(task.into_inner()).await.result {
+            Some(Outcome::Scan(result)) => result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A task when it is over.
+    pub(crate) async fn finished(&self, task: pb::Task) -> pb::Task {
+        let last = std::sync::Mutex::new(task.clone());
+        let (name, seen) = (&task.name, &last);
+        let is_done = || async move {
+            let request = pb::GetTaskRequest { name: name.clone() };
+            let now = self
+                .replication
+                .clone()
+                .get_task(request)
+                .await
+                .unwrap()
+                .into_inner();
+            let done = now.done;
+            *seen.lock().unwrap() = now;
+            done
+        };
+        let done = eventually(PATIENCE, is_done).await;
+        let last = last.lock().unwrap().clone();
+        assert!(done, "not over: {last:?}");
+        last
+    }
+
+    /// How the fleet's hubs stand.
+    pub(crate) async fn status(&self) -> pb::ReplicationStatus {
+        let request = pb::GetReplicationStatusRequest {
+            fleet: "fleets/acme".into(),
+        };
+        self.replication
+            .clone()
+            .get_replication_status(request)
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
+    /// How one hub stands.
+    pub(crate) async fn status_of(&self, hub: &str) -> pb::HubStatus {
+        let status = self.status().await;
+        status
+            .hubs
+            .into_iter()
+            .find(|status| status.hub == hub)
+            .unwrap()
+    }
+
+    /// Says what a hub is to the fleet.
+    pub(crate) async fn set_state(&self, hub: &str, state: &str) {
+        sqlx::query("update authority.hub set state = $2 where fleet_id = 'acme' and hub_id = $1")
+            .bind(hub)
+            .bind(state)
+            .execute(&self.admin)
+            .await
+            .unwrap();
+    }
+
+    /// Commits the epoch of west, as a forced failover does: east is quarantined, the registry
+    /// settles.
+    pub(crate) async fn fail_over(&self) {
+        self.set_state("east", "quarantined").await;
+        self.set_state("west", "active").await;
+        sqlx::query(
+            "update authority.fleet
+                set epoch = $1, active_hub_id = 'west', registry_mode = 'settling',
+                    update_time = clock_timestamp()
+              where fleet_id = 'acme'",
+        )
+        .bind(WEST_REIGNS)
+        .execute(&self.admin)
+        .await
+        .unwrap();
+        sqlx::query("update authority.hub set last_active_epoch = $1 where hub_id = 'east'")
+            .bind(EAST_REIGNS)
+            .execute(&self.admin)
+            .await
+            .unwrap();
+    }
+
+    /// The life of a device that was last seen at a hub.
+    pub(crate) async fn incarnation(&self, hub: &str, device: &str) -> i32 {
+        sqlx::query_scalar(
+            "select incarnation from registry.observed where hub_id = $1 and device_id = $2",
+        )
+        .bind(hub)
+        .bind(device)
+        .fetch_one(&self.admin)
+        .await
+        .unwrap()
+    }
+
+    /// How many merge bases a hub has.
+    pub(crate) async fn base_count(&self, hub: &str) -> i64 {
+        sqlx::query_scalar("select count(*) from registry.base where hub_id = $1")
+            .bind(hub)
+            .fetch_one(&self.admin)
+            .await
+            .unwrap()
+    }
+
+    /// Stops in order, and everything with it.
+    pub(crate) async fn stop(self) {
+        self.cancel.cancel();
+        self.service.task.await.unwrap().unwrap();
+    }
+}
+
+/// The step of a failover, as its executor says it.
+pub(crate) fn step(lease_gen: i64, epoch: i64) -> StepContext {
+    StepContext {
+        operation: "fleets/acme/failovers/f-1".into(),
+        step: "drain".into(),
+        lease_gen,
+        epoch: u64::try_from(epoch).unwrap(),
+    }
+}
+
+async fn reign(admin: &PgPool) {
+    sqlx::query(
+        "insert into authority.fleet (fleet_id, epoch, active_hub_id) values ('acme', $1, 'east')",
+    )
+    .bind(EAST_REIGNS)
+    .execute(admin)
+    .await
+    .unwrap();
+    sqlx::query(
+        "insert into authority.hub
+             (fleet_id, hub_id, hub_index, state, last_active_epoch, call_deadline_ms)
+         values ('acme', 'east', 0, 'active', $1, 6000), ('acme', 'west', 1, 'ready', 0, 6000)",
+    )
+    .bind(EAST_REIGNS)
+    .execute(admin)
+    .await
+    .unwrap();
+}
+
+/// Keys and backup stores, `east` and `west`, are below `files`.
+fn config(database_url: &str, files: &Path) -> Config {
+    let text = format!(
+        "listen = '127.0.0.1:0'
+         database_url = '{database_url}'
+         kek = 'file:{0}/kek'
+         backup_key = 'file:{0}/kek.age'
+         backup_stores = [
+             {{ name = 'east', url = 'file://{0}/store-east' }},
+             {{ name = 'west', url = 'file://{0}/store-west' }},
+         ]
+         create_keys = true
+         sync_interval = '1h'
+         connect_timeout = '5s'",
+        files.display()
+    );
+    toml::from_str(&text).unwrap()
+}
