@@ -1,11 +1,17 @@
 //! Chapters two and four: moves, planned and forced.
 
-use hubshift_api::pb::concierge::{Failover, FailoverKind};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use hubshift_api::pb::concierge::{Failover, FailoverKind, FailoverPlan};
 use hubshift_api::pb::types::HubState;
 use hubshift_api::times;
 
 use super::Story;
 use crate::demo::report::Move;
+
+/// How long the operator waits for a target that does not answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Story {
     /// A planned move to west and home again: nothing is on fire, nothing may be lost.
@@ -40,7 +46,7 @@ impl Story {
     ) -> anyhow::Result<()> {
         let mut acknowledge = String::new();
         if kind == FailoverKind::Forced {
-            acknowledge = self.operator.plan(kind, from, to).await?.loss_bound;
+            acknowledge = self.open_plan(kind, from, to).await?.loss_bound;
             self.say(&format!("the plan says: {acknowledge}"));
         }
         let moment = self.monkey.pick_moment();
@@ -61,6 +67,26 @@ impl Story {
         self.fleet.wait_attached(to).await?;
         self.note_move(kind, from, to, &done);
         Ok(())
+    }
+
+    /// The plan, once nothing blocks it: the operator waits until the target answers again.
+    async fn open_plan(
+        &self,
+        kind: FailoverKind,
+        from: &str,
+        to: &str,
+    ) -> anyhow::Result<FailoverPlan> {
+        let started = Instant::now();
+        loop {
+            let plan = self.operator.plan(kind, from, to).await?;
+            if !plan.blocked {
+                return Ok(plan);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("the plan stays blocked: {:?}", plan.checks);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn wait_for_step(&self, name: &str, step: &str) -> anyhow::Result<()> {
