@@ -13,6 +13,8 @@ create table merge.merge (
     rewound_evidence text        not null default '',
     counts           jsonb       not null default '{}',
     blockers         text[]      not null default '{}',
+    -- Whether the plan changes more than one approval allows.
+    is_tripped       boolean     not null default false,
     sources          text[]      not null default '{}',
     primary_digest   text        not null default '',
     secondary_digest text        not null default '',
@@ -21,6 +23,7 @@ create table merge.merge (
     -- Set by ApplyMerge: the plan that a person reviewed.
     approved_plan_id text,
     override_breakers boolean    not null default false,
+    trace_id         text        not null default '',
     create_time      timestamptz not null default now(),
     close_time       timestamptz,
     constraint merge_merge_pk primary key (merge_id),
@@ -31,28 +34,42 @@ create table merge.merge (
 );
 create unique index merge_merge_one_active on merge.merge (fleet_id)
     where state in ('planning', 'planned', 'applying', 'verifying');
-create index merge_merge_newest on merge.merge (fleet_id, create_time desc);
+create index merge_merge_newest on merge.merge (fleet_id, merge_id desc);
 
--- One key of a plan. The triple is kept, so that a resolution can merge the key again.
+-- One device of a plan. The triple is kept, so that a resolution can merge the device again.
 create table merge.item (
-    merge_id         uuid    not null,
-    device_id        text    not null,
-    item_id          uuid    not null,
-    triple           jsonb   not null,
-    merged           jsonb   not null,
-    -- Sealed credentials by fingerprint: merge holds no key that opens them.
-    sealed           jsonb   not null default '{}',
-    primary_before   bytea   not null,
-    secondary_before bytea   not null,
-    on_primary       text    not null,
-    on_secondary     text    not null,
-    state            text    not null default 'planned',
-    detail           text    not null default '',
+    merge_id         uuid     not null,
+    device_id        text     not null,
+    -- The round of planning that saw it last.
+    round            integer  not null,
+    -- How often it was applied in this merge.
+    generation       integer  not null default 0,
+    triple           jsonb    not null,
+    merged           jsonb    not null,
+    -- Sealed credentials by fingerprint, base64: merge holds no key that opens them.
+    sealed           jsonb    not null default '{}',
+    -- Fingerprints of what the hubs showed; empty for nothing.
+    primary_before   bytea    not null,
+    secondary_before bytea    not null,
+    -- Fingerprint of what both hubs show since it was applied; empty for nothing, null when it is
+    -- not known: a mix of both hubs' records was never seen before.
+    applied_print    bytea,
+    -- Nothing is written; and whether the hubs then stay different.
+    is_withheld      boolean  not null,
+    is_apart         boolean  not null,
+    -- What is wrong with its place in the hierarchy.
+    scope_fault      text,
+    -- Parents are applied before children, deletions after all, children first.
+    rank             integer  not null default 0,
+    state            text     not null default 'planned',
+    detail           text     not null default '',
     constraint merge_item_pk primary key (merge_id, device_id),
     constraint merge_item_merge_fk foreign key (merge_id) references merge.merge,
     constraint merge_item_state check (state in ('planned', 'applied', 'stale', 'rejected'))
 );
-create index merge_item_open on merge.item (merge_id, device_id) where state in ('planned', 'stale');
+create index merge_item_open on merge.item (merge_id, rank, device_id collate "C")
+    where state = 'planned' and not is_withheld;
+create index merge_item_by_device on merge.item (device_id, merge_id);
 
 create table merge.rescued (
     merge_id  uuid  not null,
@@ -71,31 +88,33 @@ create table merge.conflict (
     scope           text        not null,
     kind            text        not null,
     path            text        not null,
+    -- Values without secrets; null for nothing.
     base            jsonb,
     primary_value   jsonb,
     secondary_value jsonb,
-    -- Sealed credentials of the values, to restore one.
-    sealed          jsonb       not null default '{}',
     stamps          jsonb       not null default '{}',
     chosen          text,
     policy          text        not null,
     state           text        not null,
     resolver        text        not null default '',
+    -- The generation of its item that it belongs to, and whether that was applied.
+    generation      integer     not null default 0,
+    is_applied      boolean     not null default false,
     create_time     timestamptz not null default now(),
     resolve_time    timestamptz,
     constraint merge_conflict_pk primary key (conflict_id),
-    constraint merge_conflict_unique unique (merge_id, scope, key, kind, path),
     constraint merge_conflict_merge_fk foreign key (merge_id) references merge.merge,
     constraint merge_conflict_scope check (scope in ('device', 'document', 'source')),
     constraint merge_conflict_state
         check (state in ('auto', 'held', 'resolved', 'superseded')),
     constraint merge_conflict_chosen check (chosen is null or chosen in
-        ('primary', 'secondary', 'base', 'both')),
+        ('primary', 'secondary', 'base')),
     constraint merge_conflict_resolved_has_time
         check (state <> 'resolved' or resolve_time is not null)
 );
 create index merge_conflict_by_fleet on merge.conflict (fleet_id, key, path, conflict_id);
-create index merge_conflict_held on merge.conflict (fleet_id) where state = 'held';
+create index merge_conflict_by_merge on merge.conflict (merge_id, key);
+create index merge_conflict_held on merge.conflict (fleet_id, key) where state = 'held';
 
 create table merge.namespace (
     fleet_id     text not null,

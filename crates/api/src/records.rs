@@ -66,12 +66,19 @@ impl fmt::Debug for SealedSide {
 impl SealedSide {
     /// Nothing is known.
     pub fn absent() -> Self {
-        Self { side: Side::Absent, credential: Bytes::new(), fingerprint: None }
+        Self {
+            side: Side::Absent,
+            credential: Bytes::new(),
+            fingerprint: None,
+        }
     }
 
     /// It is known to be deleted.
     pub fn dead(tombstone: Tombstone) -> Self {
-        Self { side: Side::Dead(tombstone), ..Self::absent() }
+        Self {
+            side: Side::Dead(tombstone),
+            ..Self::absent()
+        }
     }
 }
 
@@ -87,7 +94,11 @@ pub fn stamp(stamp: &Stamp) -> types::Stamp {
 /// From the wire.
 pub fn from_stamp(wire: &types::Stamp) -> Result<Stamp, BadSide> {
     let origin = HubId::new(wire.origin.as_str())?;
-    Ok(Stamp { epoch: Epoch(wire.epoch), sequence: wire.sequence, origin })
+    Ok(Stamp {
+        epoch: Epoch(wire.epoch),
+        sequence: wire.sequence,
+        origin,
+    })
 }
 
 /// To the wire; `sealed` is the credential as registry-sync sealed it.
@@ -128,10 +139,15 @@ pub fn from_sealed_record(wire: &registry::SealedRecord) -> Result<(Record, Byte
 
 /// To the wire.
 pub fn side_state(sealed: &SealedSide) -> registry::SideState {
-    let print = sealed.fingerprint.map(|print| Bytes::copy_from_slice(&print.0));
+    let print = sealed
+        .fingerprint
+        .map(|print| Bytes::copy_from_slice(&print.0));
     let fingerprint = print.unwrap_or_default();
     match &sealed.side {
-        Side::Absent => registry::SideState { fingerprint, ..Default::default() },
+        Side::Absent => registry::SideState {
+            fingerprint,
+            ..Default::default()
+        },
         Side::Live(live) => registry::SideState {
             incarnation: live.incarnation,
             record: Some(sealed_record(&live.record, sealed.credential.clone())),
@@ -176,7 +192,11 @@ pub fn from_side_state(wire: &registry::SideState) -> Result<SealedSide, BadSide
                 true => None,
                 false => Some(fingerprint("fingerprint", &wire.fingerprint)?),
             };
-            Ok(SealedSide { side: Side::Live(live), credential, fingerprint })
+            Ok(SealedSide {
+                side: Side::Live(live),
+                credential,
+                fingerprint,
+            })
         }
     }
 }
@@ -221,9 +241,17 @@ mod tests {
             tags: map(json!({"site": {"floor": 3}, "list": [1, 2.5, null]})),
             desired: map(json!({"rate": 10})),
         };
-        let stamp =
-            Stamp { epoch: Epoch(1025), sequence: 9, origin: HubId::new("west").unwrap() };
-        let side = Side::Live(Live { incarnation: 2, record, stamp, hold: hold.map(Into::into) });
+        let stamp = Stamp {
+            epoch: Epoch(1025),
+            sequence: 9,
+            origin: HubId::new("west").unwrap(),
+        };
+        let side = Side::Live(Live {
+            incarnation: 2,
+            record,
+            stamp,
+            hold: hold.map(Into::into),
+        });
         SealedSide {
             side,
             credential: Bytes::from_static(b"sealed"),
@@ -232,8 +260,16 @@ mod tests {
     }
 
     fn dead(reason: TombstoneReason) -> SealedSide {
-        let stamp = Stamp { epoch: Epoch(1024), sequence: 3, origin: HubId::new("east").unwrap() };
-        SealedSide::dead(Tombstone { incarnation: 1, stamp, reason })
+        let stamp = Stamp {
+            epoch: Epoch(1024),
+            sequence: 3,
+            origin: HubId::new("east").unwrap(),
+        };
+        SealedSide::dead(Tombstone {
+            incarnation: 1,
+            stamp,
+            reason,
+        })
     }
 
     #[test]
@@ -260,7 +296,10 @@ mod tests {
         };
         assert_eq!(refused(|wire| wire.is_dead = true), BadSide::LiveAndDead);
         assert_eq!(refused(|wire| wire.stamp = None), BadSide::Missing("stamp"));
-        assert_eq!(refused(|wire| wire.incarnation = 0), BadSide::Missing("incarnation"));
+        assert_eq!(
+            refused(|wire| wire.incarnation = 0),
+            BadSide::Missing("incarnation")
+        );
         let short = |wire: &mut registry::SideState| wire.fingerprint = Bytes::from_static(b"x");
         assert_eq!(refused(short), BadSide::Fingerprint("fingerprint"));
         let unknown = |wire: &mut registry::SideState| {

@@ -32,11 +32,11 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// Lease of ten seconds, a look every 50 ms, 16 at once.
+    /// Lease of five seconds, a look every 50 ms, 16 at once.
     pub fn new(replica: impl Into<String>) -> Self {
         Self {
             replica: replica.into(),
-            lease: Duration::from_secs(10),
+            lease: Duration::from_secs(5),
             poll: Duration::from_millis(50),
             concurrency: 16,
         }

@@ -1,4 +1,5 @@
 //! The connector against a hub that answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

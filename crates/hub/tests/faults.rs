@@ -1,4 +1,5 @@
 //! The connector against a hub that is down, hostile or somebody else's.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

@@ -54,6 +54,7 @@ impl GrpcServer {
 
     /// Adds a generated service (`XServer::new(…)`).
     #[must_use]
+    #[allow(clippy::should_implement_trait, reason = "tonic calls it so")]
     pub fn add<S>(mut self, service: S) -> Self
     where
         S: Service<Request<tonic::body::Body>, Error = Infallible>

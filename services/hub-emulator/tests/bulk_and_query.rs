@@ -1,4 +1,5 @@
 //! Bulk calls and queries over the wire.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Device identities over the wire: etags, keys, names, errors.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The command itself: what survives SIGKILL, and what it says when it cannot start.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Outages to order, and the control interface.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

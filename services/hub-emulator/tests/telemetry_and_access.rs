@@ -1,4 +1,5 @@
 //! Devices that send, and who is let in.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

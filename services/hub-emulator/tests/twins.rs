@@ -1,4 +1,5 @@
 //! Twins over the wire.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,6 +1,10 @@
 //! Backups: in every store, readable only with the key, proved by reading, restored without
 //! raising the dead.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod common;
 
@@ -104,7 +108,11 @@ async fn a_backup_is_proved_by_reading_and_a_damaged_store_is_named() {
     damage(&files(&west, ".age")[0]);
     let partly = verify(&world, &name).await.unwrap();
     assert_eq!(partly.stores[0], "east: ok");
-    assert!(partly.stores[1].starts_with("west: chunk 1 of 1"), "{:?}", partly.stores);
+    assert!(
+        partly.stores[1].starts_with("west: chunk 1 of 1"),
+        "{:?}",
+        partly.stores
+    );
 
     let east = world.files.path().join("store-east");
     std::fs::remove_file(&files(&east, ".age")[0]).unwrap();
@@ -141,7 +149,10 @@ async fn a_restored_standby_is_as_the_backup_to_the_digest() {
     let restored = result(restore(&world, &made.backup, "west").await.unwrap());
     assert_eq!(restored.record_count, 7);
     assert_eq!(restored.digest, made.digest);
-    assert_eq!(keys(&world.west, "d-003").await, keys(&world.east, "d-003").await);
+    assert_eq!(
+        keys(&world.west, "d-003").await,
+        keys(&world.east, "d-003").await
+    );
     let compared = world.verify().await;
     assert!(compared.equal, "{compared:?}");
     assert_eq!(compared.target_digest, made.digest);
@@ -166,7 +177,10 @@ async fn a_restore_updates_what_differs_and_leaves_the_dead_buried() {
     };
     world.devices.clone().delete_device(request).await.unwrap();
     world.pass(true).await;
-    world.west.change("d-002", |device| device.identity.enabled = false).await;
+    world
+        .west
+        .change("d-002", |device| device.identity.enabled = false)
+        .await;
     let restored = result(restore(&world, &made.backup, "west").await.unwrap());
     assert_eq!(restored.record_count, 3);
     assert!(world.west.get("d-001").await.is_none(), "it stays deleted");
@@ -228,7 +242,13 @@ async fn backups_are_listed_newest_first() {
             page_size: 1,
             page_token,
         };
-        let page = world.backups.clone().list_backups(request).await.unwrap().into_inner();
+        let page = world
+            .backups
+            .clone()
+            .list_backups(request)
+            .await
+            .unwrap()
+            .into_inner();
         names.extend(page.backups.into_iter().map(|backup| backup.name));
         page_token = page.next_page_token;
         if page_token.is_empty() {

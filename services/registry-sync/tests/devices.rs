@@ -1,5 +1,9 @@
 //! Devices through the authority: once per request, at the hub that reigns, keys shown to nobody.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod common;
 mod lossy;
@@ -281,7 +285,46 @@ async fn a_request_that_the_lost_hub_did_is_done_once_more_at_the_new_one_as_the
     );
     lossy.heal();
     let (east, west) = (held(&lossy, "moved").await, world.west.get("moved").await);
-    assert_eq!(keys(&east.unwrap()), keys(&west.unwrap()), "one device, one pair of keys");
+    assert_eq!(
+        keys(&east.unwrap()),
+        keys(&west.unwrap()),
+        "one device, one pair of keys"
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_lost_hub_did_is_not_denied_because_the_new_one_refuses() {
+    let (world, lossy) = lossy_world().await;
+    create(&world, &creation("d-1")).await.unwrap();
+    world.pass(true).await;
+    let read = get(&world, "d-1").await.unwrap();
+    let request = deletion("d-1", &read.etag);
+    lossy.lose_answers_from_next("delete_device");
+    let lost = delete(&world, &request).await.unwrap_err();
+    assert_eq!(reason(&lost), "OUTCOME_UNKNOWN");
+    world.fail_over().await;
+    set_mode(&world, "open", 0.0).await;
+    // An etag of east's is nothing at west.
+    let refused = delete(&world, &request).await.unwrap_err();
+    assert_eq!(reason(&refused), "ETAG_MISMATCH");
+    let state_of_deletion = || async { journal_rows(&world).await.pop().unwrap().2 };
+    let open = state_of_deletion().await;
+    assert!(open == "intent" || open == "unknown", "{open}");
+    let tombstones = || async {
+        let sql = "select count(*) from registry.tombstone where device_id = 'd-1'";
+        let count: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&world.admin)
+            .await
+            .unwrap();
+        count
+    };
+    assert_eq!(tombstones().await, 1, "it may be dead at east");
+    lossy.heal();
+    let known = eventually(PATIENCE, || async { state_of_deletion().await == "done" }).await;
+    assert!(known, "east says that it is gone");
+    assert_eq!(tombstones().await, 1);
+    assert!(world.west.get("d-1").await.is_some(), "a merge decides");
     world.stop().await;
 }
 
@@ -308,18 +351,28 @@ async fn a_change_and_a_deletion_need_the_etag_that_was_read() {
     let world = World::start().await;
     let made = create(&world, &tagged("d-1")).await.unwrap();
     let changed = update(&world, &disabling("d-1", &made.etag)).await.unwrap();
-    assert_eq!((changed.enabled, changed.status_reason.as_str()), (Some(false), "lost"));
+    assert_eq!(
+        (changed.enabled, changed.status_reason.as_str()),
+        (Some(false), "lost")
+    );
     assert_eq!(changed.tags, made.tags, "what is not named stays");
     assert_ne!(changed.etag, made.etag);
     for stale in [
-        update(&world, &disabling("d-1", &made.etag)).await.unwrap_err(),
-        delete(&world, &deletion("d-1", &made.etag)).await.unwrap_err(),
+        update(&world, &disabling("d-1", &made.etag))
+            .await
+            .unwrap_err(),
+        delete(&world, &deletion("d-1", &made.etag))
+            .await
+            .unwrap_err(),
     ] {
         assert_eq!(stale.code(), Code::Aborted);
         assert_eq!(reason(&stale), "ETAG_MISMATCH");
     }
     // Somebody changes it at the hub itself: the etag moves, and a read shows it.
-    world.east.change("d-1", |device| device.identity.enabled = true).await;
+    world
+        .east
+        .change("d-1", |device| device.identity.enabled = true)
+        .await;
     let read = get(&world, "d-1").await.unwrap();
     assert_eq!(read.enabled, Some(true));
     assert_ne!(read.etag, changed.etag);
@@ -406,7 +459,10 @@ async fn keys_are_where_they_belong_and_nowhere_else() {
         assert!(!said.contains(key.as_str()), "an answer shows a key");
         assert!(!logged.contains(key.as_str()), "the log shows a key");
     }
-    assert!(logged.contains("credentials of a device were asked for"), "it is audited");
+    assert!(
+        logged.contains("credentials of a device were asked for"),
+        "it is audited"
+    );
     world.stop().await;
 }
 
@@ -424,7 +480,13 @@ async fn devices_are_listed_page_by_page_as_the_hub_was_last_seen() {
             page_size: 2,
             page_token,
         };
-        let page = world.devices.clone().list_devices(request).await.unwrap().into_inner();
+        let page = world
+            .devices
+            .clone()
+            .list_devices(request)
+            .await
+            .unwrap()
+            .into_inner();
         assert!(page.devices.len() <= 2);
         ids.extend(page.devices.into_iter().map(|device| device.name));
         page_token = page.next_page_token;
@@ -435,7 +497,10 @@ async fn devices_are_listed_page_by_page_as_the_hub_was_last_seen() {
     let expected = ["a", "b", "c"].map(|id| format!("fleets/acme/devices/{id}"));
     assert_eq!(ids, expected);
     // A device that nobody told us of is found as soon as it is asked for.
-    world.east.create(&device("direct", common::hubs::sas())).await;
+    world
+        .east
+        .create(&device("direct", common::hubs::sas()))
+        .await;
     assert_eq!(get(&world, "direct").await.unwrap().sequence, 0);
     // And is shown as it was last seen while the hub is silent.
     set_deadline(&world, 1500).await;

@@ -1,6 +1,10 @@
 //! What a merge compares and applies: differing keys, each written under the condition that it is
 //! still as planned.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod common;
 
@@ -37,7 +41,12 @@ async fn divergence(world: &World) -> BTreeMap<String, pb::StreamDivergenceRespo
         primary_snapshot: world.scan("east").await.snapshot,
         secondary_snapshot: world.scan("west").await.snapshot,
     };
-    let answer = world.replication.clone().stream_divergence(request).await.unwrap();
+    let answer = world
+        .replication
+        .clone()
+        .stream_divergence(request)
+        .await
+        .unwrap();
     let mut stream = answer.into_inner();
     let mut found = BTreeMap::new();
     while let Some(triple) = stream.message().await.unwrap() {
@@ -47,10 +56,7 @@ async fn divergence(world: &World) -> BTreeMap<String, pb::StreamDivergenceRespo
 }
 
 /// The item that makes both hubs as one of the sides.
-fn item(
-    triple: &pb::StreamDivergenceResponse,
-    merged: &Option<pb::SideState>,
-) -> pb::ApplyItem {
+fn item(triple: &pb::StreamDivergenceResponse, merged: &Option<pb::SideState>) -> pb::ApplyItem {
     let print = |side: &Option<pb::SideState>| side.clone().unwrap_or_default().fingerprint;
     pb::ApplyItem {
         device: triple.device.clone(),
@@ -102,7 +108,13 @@ async fn create_at_west(world: &World, id: &str) -> pb::Device {
         request_id: Uuid::new_v4().to_string(),
         ..Default::default()
     };
-    world.devices.clone().create_device(request).await.unwrap().into_inner()
+    world
+        .devices
+        .clone()
+        .create_device(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 fn same(a: Option<HubDevice>, b: Option<HubDevice>) -> bool {
@@ -118,7 +130,10 @@ fn same(a: Option<HubDevice>, b: Option<HubDevice>) -> bool {
 #[tokio::test]
 async fn only_what_differs_is_streamed_with_who_wrote_it() {
     let world = world_after_failover().await;
-    world.east.change("d-000", |device| device.tags.clear()).await;
+    world
+        .east
+        .change("d-000", |device| device.tags.clear())
+        .await;
     world.east.create(&device("east-only", sas())).await;
     delete(&world, "d-001").await;
     let made = create_at_west(&world, "west-only").await;
@@ -138,7 +153,10 @@ async fn only_what_differs_is_streamed_with_who_wrote_it() {
     assert!(dead.is_dead && dead.record.is_none());
     assert!(deleted.primary.clone().unwrap().record.is_some());
     let new = &found["west-only"];
-    assert_eq!(stamp(&new.secondary), (made.epoch, made.sequence, "west".into()));
+    assert_eq!(
+        stamp(&new.secondary),
+        (made.epoch, made.sequence, "west".into())
+    );
     assert_eq!(new.primary.clone().unwrap(), pb::SideState::default());
     let record = new.secondary.clone().unwrap().record.unwrap();
     assert!(!record.sealed_credential.is_empty());
@@ -166,8 +184,14 @@ async fn a_deletion_that_was_lost_with_the_hub_is_known_to_be_its() {
 #[tokio::test]
 async fn a_batch_makes_both_hubs_as_merged_and_the_base_says_so() {
     let world = world_after_failover().await;
-    world.east.change("d-000", |device| device.tags.clear()).await;
-    world.west.change("d-001", |device| device.identity.enabled = false).await;
+    world
+        .east
+        .change("d-000", |device| device.tags.clear())
+        .await;
+    world
+        .west
+        .change("d-001", |device| device.identity.enabled = false)
+        .await;
     delete(&world, "d-002").await;
     create_at_west(&world, "west-only").await;
     let found = divergence(&world).await;
@@ -180,7 +204,10 @@ async fn a_batch_makes_both_hubs_as_merged_and_the_base_says_so() {
     let first = apply(&world, items.clone()).await.unwrap();
     assert_eq!(outcomes(&first), [Outcome::Applied; 4], "{first:?}");
     for id in ["d-000", "d-001", "d-002", "west-only"] {
-        assert!(same(world.east.get(id).await, world.west.get(id).await), "{id}");
+        assert!(
+            same(world.east.get(id).await, world.west.get(id).await),
+            "{id}"
+        );
     }
     assert!(world.east.get("d-002").await.is_none());
     assert!(world.west.get("d-000").await.unwrap().tags.is_empty());
@@ -201,7 +228,10 @@ async fn what_changed_since_the_plan_is_stale_and_not_touched() {
         world.east.change(id, |device| device.tags.clear()).await;
     }
     let found = divergence(&world).await;
-    world.west.change("d-000", |device| device.identity.enabled = false).await;
+    world
+        .west
+        .change("d-000", |device| device.identity.enabled = false)
+        .await;
     let items = vec![
         item(&found["d-000"], &found["d-000"].primary),
         item(&found["d-001"], &found["d-001"].primary),
@@ -217,23 +247,36 @@ async fn what_changed_since_the_plan_is_stale_and_not_touched() {
 #[tokio::test]
 async fn a_hold_disables_the_device_at_both_hubs_and_stays_beside_the_record() {
     let world = world_after_failover().await;
-    world.east.change("d-000", |device| device.tags.clear()).await;
+    world
+        .east
+        .change("d-000", |device| device.tags.clear())
+        .await;
     let found = divergence(&world).await;
     let mut held = found["d-000"].primary.clone().unwrap();
     held.hold = "record@1".into();
-    let results = apply(&world, vec![item(&found["d-000"], &Some(held))]).await.unwrap();
+    let results = apply(&world, vec![item(&found["d-000"], &Some(held))])
+        .await
+        .unwrap();
     assert_eq!(outcomes(&results), [Outcome::Applied], "{results:?}");
     assert!(!world.east.get("d-000").await.unwrap().identity.enabled);
     assert!(!world.west.get("d-000").await.unwrap().identity.enabled);
     let name = "fleets/acme/devices/d-000".to_owned();
-    let shown = world.devices.clone().get_device(pb::GetDeviceRequest { name }).await.unwrap();
+    let shown = world
+        .devices
+        .clone()
+        .get_device(pb::GetDeviceRequest { name })
+        .await
+        .unwrap();
     assert!(shown.into_inner().has_conflicts);
     let again = divergence(&world).await;
     let triple = &again["d-000"];
     let sides = [&triple.base, &triple.primary, &triple.secondary];
     for side in sides.map(|side| side.clone().unwrap()) {
         assert_eq!(side.hold, "record@1");
-        assert!(side.record.unwrap().enabled, "the record beneath is as it was");
+        assert!(
+            side.record.unwrap().enabled,
+            "the record beneath is as it was"
+        );
     }
     world.stop().await;
 }
@@ -253,7 +296,12 @@ async fn an_overtaken_executor_and_an_unknown_snapshot_are_refused() {
         primary_snapshot: snapshot.clone(),
         secondary_snapshot: snapshot,
     };
-    let other = world.replication.clone().stream_divergence(request).await.unwrap_err();
+    let other = world
+        .replication
+        .clone()
+        .stream_divergence(request)
+        .await
+        .unwrap_err();
     assert_eq!(other.code(), Code::NotFound);
     assert_eq!(reason(&other), "SNAPSHOT_NOT_FOUND");
     world.stop().await;

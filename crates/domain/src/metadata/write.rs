@@ -129,7 +129,7 @@ mod tests {
         let Written::InPlace(here) = write(&stored, here, &west()) else {
             panic!("refused")
         };
-        let Written::Aside(there) = write(&[here.clone()], there, &west()) else {
+        let Written::Aside(there) = write(std::slice::from_ref(&here), there, &west()) else {
             panic!("applied in place")
         };
         let policy = NamespacePolicy::JsonLeaf;

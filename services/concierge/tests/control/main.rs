@@ -1,5 +1,6 @@
 //! The control side, whole: a concierge on a real database, with registry-sync and merge played by
 //! in-process servers, driven through its operator listener.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod bad_input;
 mod failovers;

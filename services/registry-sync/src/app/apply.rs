@@ -39,7 +39,7 @@ pub(crate) struct Item {
 
 /// What became of a key, with a word for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Applied {
+pub(crate) enum ItemOutcome {
     /// Both hubs are now as merged.
     Applied,
     /// Both hubs were already.
@@ -78,7 +78,7 @@ pub(crate) struct Applier {
 
 /// Why a key does not get further: an outcome, or the end of the batch.
 enum Halt {
-    Outcome(Applied),
+    Outcome(ItemOutcome),
     Error(ApplyError),
 }
 
@@ -123,14 +123,14 @@ impl Applier {
     }
 
     /// Applies one key.
-    pub(crate) async fn apply(&self, item: &Item) -> Result<Applied, ApplyError> {
+    pub(crate) async fn apply(&self, item: &Item) -> Result<ItemOutcome, ApplyError> {
         match self.run(item).await {
             Ok(outcome) | Err(Halt::Outcome(outcome)) => Ok(outcome),
             Err(Halt::Error(error)) => Err(error),
         }
     }
 
-    async fn run(&self, item: &Item) -> Result<Applied, Halt> {
+    async fn run(&self, item: &Item) -> Result<ItemOutcome, Halt> {
         let wanted = wanted(item);
         let (primary, secondary) =
             tokio::try_join!(look(&self.primary, item), look(&self.secondary, item))?;
@@ -152,8 +152,8 @@ impl Applier {
         self.advance(item, wanted.as_ref(), primary.as_ref(), secondary.as_ref())
             .await?;
         Ok(match (at_primary, at_secondary) {
-            (Standing::Post, Standing::Post) => Applied::Already,
-            _ => Applied::Applied,
+            (Standing::Post, Standing::Post) => ItemOutcome::Already,
+            _ => ItemOutcome::Applied,
         })
     }
 
@@ -187,12 +187,12 @@ impl Applier {
             Ok(WriteOutcome::Rejected {
                 reason: "HUB_REFUSED" | "SECRET_UNREADABLE",
                 message,
-            }) => Err(Halt::Outcome(Applied::Rejected(format!(
+            }) => Err(Halt::Outcome(ItemOutcome::Rejected(format!(
                 "{}: {message}",
                 cx.hub_id
             )))),
             Ok(WriteOutcome::Rejected { message, .. } | WriteOutcome::Unknown(message)) => Err(
-                Halt::Outcome(Applied::Unknown(format!("{}: {message}", cx.hub_id))),
+                Halt::Outcome(ItemOutcome::Unknown(format!("{}: {message}", cx.hub_id))),
             ),
             Err(IntentError::EpochMoved) => Err(ApplyError::EpochMoved.into()),
             Err(IntentError::Store(error)) => Err(error.into()),
@@ -238,7 +238,7 @@ impl Applier {
             (Side::Live(_), ..) => {
                 // Without what is there now nothing is verified.
                 let text = "what the hubs hold could not be read back".to_owned();
-                return Err(Halt::Outcome(Applied::Unknown(text)));
+                return Err(Halt::Outcome(ItemOutcome::Unknown(text)));
             }
             (Side::Dead(tombstone), ..) => {
                 store::tombstone::put(&mut *tx, fleet, &grave(device, tombstone)).await?;
@@ -275,7 +275,7 @@ async fn look(cx: &WriteCx, item: &Item) -> Result<Option<Observed>, Halt> {
     read.map_err(|error| match error {
         RereadError::Store(error) | RereadError::Key(KeyError::Store(error)) => error.into(),
         RereadError::Hub(_) | RereadError::Key(_) => {
-            Halt::Outcome(Applied::Unknown(format!("{}: {error}", cx.hub_id)))
+            Halt::Outcome(ItemOutcome::Unknown(format!("{}: {error}", cx.hub_id)))
         }
     })
 }
@@ -325,8 +325,8 @@ fn place(
     }
 }
 
-fn stale(cx: &WriteCx, what: &str) -> Applied {
-    Applied::Stale(format!("the device at hub `{}` {what}", cx.hub_id))
+fn stale(cx: &WriteCx, what: &str) -> ItemOutcome {
+    ItemOutcome::Stale(format!("the device at hub `{}` {what}", cx.hub_id))
 }
 
 fn grave<'a>(device: &'a str, tombstone: &'a Tombstone) -> NewTombstone<'a> {
@@ -341,57 +341,4 @@ fn grave<'a>(device: &'a str, tombstone: &'a Tombstone) -> NewTombstone<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use hubshift_domain::identity::{Credential, CredentialKind, Record};
-    use serde_json::Map;
-    use time::OffsetDateTime;
-
-    use super::*;
-
-    fn seen(print: u8, incarnation: Incarnation) -> Observed {
-        let credential = Credential {
-            kind: CredentialKind::Ca,
-            fingerprint: Fingerprint([0; 16]),
-        };
-        Observed {
-            device_id: "d".into(),
-            generation_id: "g".into(),
-            incarnation,
-            identity_etag: "i".into(),
-            twin_etag: "t".into(),
-            twin_version: 1,
-            desired_version: 1,
-            record: Record {
-                enabled: true,
-                status_reason: None,
-                credential,
-                iot_edge: false,
-                parent: None,
-                tags: Map::new(),
-                desired: Map::new(),
-            },
-            sealed: Vec::new(),
-            fingerprint: Fingerprint([print; 16]),
-            read_time: OffsetDateTime::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn a_hub_is_as_merged_as_planned_or_something_else() {
-        let print = |byte: u8| Some(Fingerprint([byte; 16]));
-        let stand = |seen: Option<&Observed>| place(1, print(2), print(1), seen);
-        assert_eq!(stand(Some(&seen(2, 1))), Standing::Post);
-        assert_eq!(stand(Some(&seen(1, 1))), Standing::Pre);
-        assert_eq!(stand(Some(&seen(3, 1))), Standing::Other);
-        assert_eq!(stand(None), Standing::Other);
-        assert_eq!(place(1, None, print(1), None), Standing::Post);
-        assert_eq!(place(1, print(2), None, None), Standing::Pre);
-    }
-
-    #[test]
-    fn a_later_life_that_looks_the_same_is_not_deleted() {
-        let before = Some(Fingerprint([1; 16]));
-        assert_eq!(place(1, None, before, Some(&seen(1, 2))), Standing::Other);
-        assert_eq!(place(1, None, before, Some(&seen(1, 1))), Standing::Pre);
-    }
-}
+mod tests;

@@ -122,8 +122,8 @@ mod tests {
 
     fn lines(keys: &FleetKeys) -> Vec<Line> {
         let sas = Credentials::Sas {
-            primary: Secret::new("Y2FuYXJ5"),
-            secondary: Secret::new("Y2FuYXJ5Mg=="),
+            primary: Secret::new("Y2FuYXJ5LWNhbmFyeS1jYW5hcnktMQ=="),
+            secondary: Secret::new("Y2FuYXJ5LWNhbmFyeS1jYW5hcnktMg=="),
         };
         let print = Credentials::SelfSigned {
             primary_thumbprint: "AB".repeat(20),

@@ -3,6 +3,7 @@
 //! A row is looked at when no call of it can land any more, at most once per [`EVERY`] over all
 //! replicas. A hub that can't be reached leaves its rows as they are.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,13 @@ pub(crate) async fn tick(deps: &Arc<Deps>) -> Result<Summary, StoreError> {
     };
     let devices = Devices::new(deps.clone());
     let mut summary = Summary::default();
+    let mut silent = HashSet::new();
     for (fleet, entry) in due {
+        let hub = (fleet.clone(), entry.hub_id.clone());
+        if silent.contains(&hub) {
+            summary.open += 1;
+            continue;
+        }
         match devices.settle_overdue(&fleet, &entry).await {
             Ok(Settled::Happened) => summary.happened += 1,
             Ok(Settled::NeverLanded) => summary.never_landed += 1,
@@ -46,6 +53,9 @@ pub(crate) async fn tick(deps: &Arc<Deps>) -> Result<Summary, StoreError> {
             Err(DeviceError::Store(error)) => return Err(error),
             Err(error) => {
                 summary.open += 1;
+                if matches!(error, DeviceError::Unreachable(_)) {
+                    silent.insert(hub);
+                }
                 let error = &error as &dyn std::error::Error;
                 tracing::debug!(%fleet, sequence = entry.sequence, error, "still not known");
             }

@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 use super::{context, find};
-use crate::app::apply::{Applied, Applier, ApplyError, Item};
+use crate::app::apply::{Applier, ApplyError, Item, ItemOutcome};
 use crate::deps::{Deps, WriterError};
 use crate::scan::CONCURRENCY;
 
@@ -126,13 +126,13 @@ fn before(checks: &mut Checks, field: &str, bytes: &[u8]) -> Option<Fingerprint>
     print
 }
 
-fn result(device: &str, applied: Applied) -> pb::ApplyResult {
+fn result(device: &str, applied: ItemOutcome) -> pb::ApplyResult {
     let (outcome, detail) = match applied {
-        Applied::Applied => (Outcome::Applied, String::new()),
-        Applied::Already => (Outcome::Already, String::new()),
-        Applied::Stale(text) => (Outcome::Stale, text),
-        Applied::Rejected(text) => (Outcome::Rejected, text),
-        Applied::Unknown(text) => (Outcome::Unknown, text),
+        ItemOutcome::Applied => (Outcome::Applied, String::new()),
+        ItemOutcome::Already => (Outcome::Already, String::new()),
+        ItemOutcome::Stale(text) => (Outcome::Stale, text),
+        ItemOutcome::Rejected(text) => (Outcome::Rejected, text),
+        ItemOutcome::Unknown(text) => (Outcome::Unknown, text),
     };
     pb::ApplyResult {
         device: device.to_owned(),

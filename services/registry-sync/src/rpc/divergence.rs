@@ -11,6 +11,7 @@ use hubshift_store::StoreError;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::find;
@@ -54,7 +55,7 @@ pub(crate) async fn stream(
     let (primary, secondary) = (place(&view, primary.0), place(&view, secondary.0));
     let divergence = Divergence::new(deps.pool.clone(), fleet, primary, secondary);
     let (sender, receiver) = mpsc::channel(WAITING);
-    tokio::spawn(send(divergence, sender));
+    tokio::spawn(send(divergence, sender).in_current_span());
     Ok(ReceiverStream::new(receiver))
 }
 

@@ -86,7 +86,9 @@ async fn serve(door: TcpListener, hub: Arc<Running>, line: Arc<Line>, stop: Canc
             },
             () = stop.cancelled() => return,
         };
-        let Ok(server) = TcpStream::connect(hub.addr).await else { continue };
+        let Ok(server) = TcpStream::connect(hub.addr).await else {
+            continue;
+        };
         let cut = line.cut.lock().unwrap().clone();
         let (hub, line, stop) = (hub.clone(), line.clone(), stop.clone());
         tokio::spawn(async move {

@@ -85,7 +85,7 @@ fn a_route_past_half_of_its_life_is_served_and_renewed() {
     let mut due = read(held.facts.clone(), jws(&held));
     due.now += ROUTE_LIFE / 2;
     let plan = plan(due, &nothing(), &signer());
-    assert_eq!(plan.entries, [held.clone()]);
+    assert_eq!(plan.entries, std::slice::from_ref(&held));
     let [Action::Sign(renewed)] = plan.actions.as_slice() else {
         panic!("{:?}", plan.actions)
     };

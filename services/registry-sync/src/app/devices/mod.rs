@@ -148,8 +148,9 @@ impl Devices {
         match plan(request, &cx.keys, before)? {
             Plan::Write(planned) => self.attempt(ticket, cx, prior, &planned).await,
             Plan::Refuse(refusal, text) => {
-                let open = prior.filter(|prior| prior.state != State::Rejected);
-                let row = open.map(|prior| ticket.row(prior.attempt_id()));
+                // What became of a try at another hub, only that hub can say.
+                let own = prior.filter(|prior| is_at(prior, cx));
+                let row = own.map(|prior| ticket.row(prior.attempt_id()));
                 self.refuse(row, refusal, text).await
             }
             Plan::Happened => match prior {
@@ -231,11 +232,18 @@ async fn next_life(
     open::next_life(connection, fleet, device).await
 }
 
-/// Whether a row's newest attempt is of this reign: then its hub can be asked what became of it.
+/// Whether a row is open, and its newest attempt of this reign: then its hub can be asked what
+/// became of it.
 fn is_here(entry: &Entry, view: &FleetView) -> bool {
+    is_open(entry) && entry.epoch == view.epoch && entry.hub_id == view.active_hub.as_str()
+}
+
+fn is_at(entry: &Entry, cx: &WriteCx) -> bool {
+    is_open(entry) && entry.epoch == cx.epoch && entry.hub_id == cx.hub_id.as_str()
+}
+
+fn is_open(entry: &Entry) -> bool {
     matches!(entry.state, State::Intent | State::Unknown)
-        && entry.epoch == view.epoch
-        && entry.hub_id == view.active_hub.as_str()
 }
 
 fn check_open(view: &FleetView) -> Result<(), DeviceError> {

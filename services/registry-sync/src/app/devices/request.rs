@@ -1,32 +1,24 @@
 //! What a back end asks for, checked: every violation is found before anything is refused.
 
+mod wish;
+
 use std::fmt;
 
-use hubshift_api::enums;
 use hubshift_api::json::from_struct;
 use hubshift_api::pb::registry as pb;
-use hubshift_api::pb::types;
 use hubshift_api::validate::Checks;
 use hubshift_azure::{Violation, limits};
 use hubshift_domain::id::{DeviceId, FleetId};
 use hubshift_domain::identity::CredentialKind;
-use hubshift_hub::{Credentials, Secret};
 use hubshift_store::idem;
 use serde_json::{Map, Value};
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::backup::line::authentication;
 use crate::store::journal::Operation;
+use wish::{given_kind, kind, made};
 
-/// Credentials that a caller gives, or asks to be made. `Debug` shows no key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// These.
-    Given(Credentials),
-    /// Two new symmetric keys.
-    NewKeys,
-}
+pub(crate) use wish::Wish;
 
 /// What names a change of a device in the journal.
 #[derive(Clone)]
@@ -134,7 +126,7 @@ pub(crate) fn create(caller: &str, message: &pb::CreateDeviceRequest) -> Result<
     let kind = kind(&mut checks, &wanted).unwrap_or(CredentialKind::Sas);
     let credentials = match &message.credentials {
         None => made(&mut checks, kind),
-        Some(given) => self::credentials(&mut checks, given, kind),
+        Some(given) => wish::check(&mut checks, given, kind),
     };
     let (tags, desired) = twin(&mut checks, &wanted);
     let status_reason = reason(&mut checks, &wanted);
@@ -169,7 +161,7 @@ pub(crate) fn update(caller: &str, message: &pb::UpdateDeviceRequest) -> Result<
         let kind = kind
             .or_else(|| given_kind(given))
             .unwrap_or(CredentialKind::Sas);
-        self::credentials(&mut checks, given, kind)
+        wish::check(&mut checks, given, kind)
     });
     let (tags, desired) = twin(&mut checks, &wanted);
     let status_reason = reason(&mut checks, &wanted);
@@ -263,85 +255,6 @@ fn check_name(checks: &mut Checks, name: &str, parent: &str, device_id: &str) {
             "must be empty or agree with parent and device_id",
         );
     }
-}
-
-fn kind(checks: &mut Checks, device: &pb::Device) -> Option<CredentialKind> {
-    let field = "device.credential_kind";
-    match types::CredentialKind::try_from(device.credential_kind) {
-        Ok(types::CredentialKind::Unspecified) => None,
-        Ok(types::CredentialKind::None) => {
-            checks.violation(field, "no hub takes a device that can't prove who it is");
-            None
-        }
-        Ok(kind) => enums::from_credential_kind(kind),
-        Err(_) => {
-            checks.violation(field, "is not a kind that this version knows");
-            None
-        }
-    }
-}
-
-fn given_kind(given: &pb::DeviceCredentials) -> Option<CredentialKind> {
-    enums::from_credential_kind(given.kind())
-}
-
-fn made(checks: &mut Checks, kind: CredentialKind) -> Option<Wish> {
-    match kind {
-        CredentialKind::Sas => Some(Wish::NewKeys),
-        CredentialKind::Ca => Some(Wish::Given(Credentials::Ca)),
-        CredentialKind::SelfSigned | CredentialKind::None => {
-            checks.violation(
-                "credentials",
-                "must name the thumbprint of a self-signed device",
-            );
-            None
-        }
-    }
-}
-
-/// `kind` is what the device says; the credentials may say the same or nothing.
-fn credentials(
-    checks: &mut Checks,
-    given: &pb::DeviceCredentials,
-    kind: CredentialKind,
-) -> Option<Wish> {
-    if given.kind != 0 && given_kind(given) != Some(kind) {
-        checks.violation(
-            "credentials.kind",
-            format!("is not `{kind}`, as the device says"),
-        );
-        return None;
-    }
-    let has_keys = !given.primary_key.is_empty() || !given.secondary_key.is_empty();
-    let has_prints = !given.primary_thumbprint.is_empty() || !given.secondary_thumbprint.is_empty();
-    let wish = match kind {
-        CredentialKind::Sas if has_keys && !has_prints => Wish::Given(Credentials::Sas {
-            primary: Secret::new(given.primary_key.as_str()),
-            secondary: Secret::new(given.secondary_key.as_str()),
-        }),
-        CredentialKind::SelfSigned if !has_keys => Wish::Given(Credentials::SelfSigned {
-            primary_thumbprint: given.primary_thumbprint.clone(),
-            secondary_thumbprint: Some(given.secondary_thumbprint.clone())
-                .filter(|text| !text.is_empty()),
-        }),
-        CredentialKind::Sas | CredentialKind::Ca if !has_keys && !has_prints => {
-            return made(checks, kind);
-        }
-        _ => {
-            checks.violation(
-                "credentials",
-                format!("has secrets that `{kind}` does not use"),
-            );
-            return None;
-        }
-    };
-    if let Wish::Given(credentials) = &wish
-        && let Err(found) = Violation::check_authentication(&authentication(credentials))
-    {
-        checks.violation("credentials", found.to_string());
-        return None;
-    }
-    Some(wish)
 }
 
 type Twin = (Option<Map<String, Value>>, Option<Map<String, Value>>);

@@ -90,7 +90,10 @@ impl Devices {
             self.landed(fleet, entry, seen.as_ref()).await?;
             return Ok(Settled::Happened);
         }
-        if let Some(turn) = self.complete(fleet, entry, &view, &cx, seen.as_ref()).await? {
+        if let Some(turn) = self
+            .complete(fleet, entry, &view, &cx, seen.as_ref())
+            .await?
+        {
             return Ok(match turn {
                 Turn::Answer(_) => Settled::Happened,
                 Turn::Again => Settled::Open,
@@ -116,9 +119,13 @@ impl Devices {
         };
         let device = DeviceId::new(entry.device_id.as_str()).ok();
         let may_be = is_ours(image, seen) && is_here(entry, view) && check_open(view).is_ok();
-        let Some(device) = device.filter(|_| may_be) else { return Ok(None) };
+        let Some(device) = device.filter(|_| may_be) else {
+            return Ok(None);
+        };
         let ticket = ticket(fleet, device, entry);
-        self.attempt(&ticket, cx, Some(entry), &completion(image, seen)).await.map(Some)
+        self.attempt(&ticket, cx, Some(entry), &completion(image, seen))
+            .await
+            .map(Some)
     }
 
     async fn landed(

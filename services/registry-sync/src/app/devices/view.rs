@@ -3,6 +3,7 @@
 use hubshift_api::enums;
 use hubshift_api::json::to_struct;
 use hubshift_api::pb::registry as pb;
+use hubshift_api::pb::types::CredentialKind as Kind;
 use hubshift_api::times::timestamp;
 use hubshift_domain::id::FleetId;
 use hubshift_hub::Credentials;
@@ -59,7 +60,6 @@ pub(crate) fn credentials(
         name: fleet.child_name("devices", device),
         ..pb::DeviceCredentials::default()
     };
-    use hubshift_api::pb::types::CredentialKind as Kind;
     let kind = match plain {
         Credentials::Sas { primary, secondary } => {
             shown.primary_key = primary.expose().to_owned();

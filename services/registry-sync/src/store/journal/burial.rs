@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::Attempt;
 
 /// Makes the tombstone of a deletion that is about to be tried; no hub has followed it yet. One
-/// that is there already stays, and `revoked` wins.
+/// that is there already stays as it is, but `revoked` wins: an earlier try may have happened.
 pub(crate) async fn announce(
     connection: &mut PgConnection,
     attempt: &Attempt<'_>,
@@ -20,11 +20,7 @@ pub(crate) async fn announce(
          values ($1, $2, $3, case when $4 then 'revoked' else 'deleted' end, $5, $6, $7)
          on conflict on constraint registry_tombstone_pk do update
             set reason = case when 'revoked' in (t.reason, excluded.reason) then 'revoked'
-                              else t.reason end,
-                epoch = case when t.sequence = excluded.sequence then excluded.epoch
-                             else t.epoch end,
-                origin = case when t.sequence = excluded.sequence then excluded.origin
-                              else t.origin end",
+                              else t.reason end",
         attempt.fleet.as_str(),
         attempt.device,
         attempt.incarnation.cast_signed(),
@@ -38,7 +34,8 @@ pub(crate) async fn announce(
     Ok(())
 }
 
-/// Takes back the tombstone that the attempt made: the device lives, or somebody else ended it.
+/// Takes back the tombstone that this very attempt made: the device lives, or somebody else ended
+/// it. One of an earlier try at another hub stays until that hub says what became of it.
 pub(crate) async fn take_back(
     connection: &mut PgConnection,
     fleet: &FleetId,
@@ -46,8 +43,11 @@ pub(crate) async fn take_back(
     sequence: i64,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "delete from registry.tombstone
-          where fleet_id = $1 and device_id = $2 and sequence = $3",
+        "delete from registry.tombstone t
+          using registry.journal j
+          where t.fleet_id = $1 and t.device_id = $2 and t.sequence = $3
+            and j.fleet_id = t.fleet_id and j.sequence = t.sequence
+            and j.epoch = t.epoch and j.hub_id = t.origin",
         fleet.as_str(),
         device,
         sequence

@@ -74,8 +74,9 @@ pub(crate) async fn is_superseded(
     Ok(found)
 }
 
-/// Takes rows whose deadline passed without an outcome, at most `limit`, each at most once per
-/// `every` over all replicas: they become `unknown` with the time of this look.
+/// Takes rows whose deadline passed without an outcome, at most `limit`: they become `unknown` with
+/// the time of this look. Over all replicas a row is taken at most once per `every`, and less
+/// often the longer it is overdue, down to twice a minute.
 pub(crate) async fn claim(
     connection: &mut PgConnection,
     every: Duration,
@@ -87,7 +88,9 @@ pub(crate) async fn claim(
            from (select fleet_id, sequence from registry.journal
                   where state in ('intent', 'unknown') and deadline < clock_timestamp()
                     and (outcome_time is null
-                         or outcome_time < clock_timestamp() - make_interval(secs => $1))
+                         or outcome_time < clock_timestamp() - make_interval(secs => least(30,
+                                greatest($1, extract(epoch from
+                                    clock_timestamp() - deadline)::float8 / 10))))
                   order by deadline limit $2 for update skip locked) as due
           where journal.fleet_id = due.fleet_id and journal.sequence = due.sequence
           returning journal.fleet_id, journal.caller, journal.request_id",

@@ -1,6 +1,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hubshift_api::json::to_struct;
+use hubshift_api::pb::types;
+use hubshift_hub::Credentials;
 use serde_json::json;
 
 use super::*;

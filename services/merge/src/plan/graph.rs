@@ -1,0 +1,92 @@
+//! The hierarchy of gateways over a plan's devices: faults, and the order of applying. Pure.
+//!
+//! Devices that are equal everywhere are not in a plan. A parent that is not in it is one that
+//! both hubs know, as a hub does not take a device whose parent it lacks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hubshift_domain::merge::{ConflictKind, scope_faults};
+
+use crate::store::item::Place;
+
+/// Deletions come after everything else.
+const DELETIONS: i32 = 1_000_000;
+/// Hubs nest less deeply than this.
+const DEEPEST: i32 = 64;
+
+/// Devices whose place is broken.
+pub(super) fn faults(places: &[Place]) -> BTreeMap<&str, ConflictKind> {
+    let live = places.iter().filter(|place| place.is_live);
+    let parents: BTreeMap<&str, &str> = live
+        .filter_map(|place| Some((place.device.as_str(), place.parent.as_deref()?)))
+        .collect();
+    let gone = places.iter().filter(|place| !place.is_live);
+    let gone: BTreeSet<&str> = gone.map(|place| place.device.as_str()).collect();
+    scope_faults(&parents, |parent| !gone.contains(parent))
+}
+
+/// The order of each device: parents before children; deletions last, children before parents.
+pub(super) fn ranks(places: &[Place]) -> BTreeMap<&str, i32> {
+    let by_life = |is_live: bool| -> BTreeMap<&str, Option<&str>> {
+        let of_life = places.iter().filter(|place| place.is_live == is_live);
+        of_life.map(|place| (place.device.as_str(), place.parent.as_deref())).collect()
+    };
+    let (live, gone) = (by_life(true), by_life(false));
+    let created = live.keys().map(|device| (*device, depth(&live, device)));
+    let deleted = gone.keys().map(|device| (*device, DELETIONS - depth(&gone, device)));
+    created.chain(deleted).collect()
+}
+
+fn depth(parents: &BTreeMap<&str, Option<&str>>, device: &str) -> i32 {
+    let mut at = device;
+    let mut depth = 0;
+    while let Some(Some(parent)) = parents.get(at) {
+        if depth == DEEPEST || !parents.contains_key(parent) {
+            break;
+        }
+        (at, depth) = (*parent, depth + 1);
+    }
+    depth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(device: &str, is_live: bool, parent: Option<&str>) -> Place {
+        Place {
+            device: device.to_owned(),
+            is_live,
+            parent: parent.map(str::to_owned),
+            scope_fault: None,
+            rank: 0,
+        }
+    }
+
+    #[test]
+    fn a_parent_that_the_merge_deletes_is_missing_and_an_unknown_one_is_not() {
+        let places = [
+            place("orphan", true, Some("gone")),
+            place("gone", false, None),
+            place("leaf", true, Some("elsewhere")),
+        ];
+        let expected = BTreeMap::from([("orphan", ConflictKind::ScopeMissing)]);
+        assert_eq!(faults(&places), expected);
+    }
+
+    #[test]
+    fn parents_come_first_and_go_last() {
+        let places = [
+            place("leaf", true, Some("edge")),
+            place("edge", true, Some("root")),
+            place("root", true, None),
+            place("old-leaf", false, Some("old-edge")),
+            place("old-edge", false, None),
+            place("round", true, Some("round")),
+        ];
+        let ranks = ranks(&places);
+        assert!(ranks["root"] < ranks["edge"] && ranks["edge"] < ranks["leaf"]);
+        assert!(ranks["leaf"] < ranks["old-leaf"] && ranks["old-leaf"] < ranks["old-edge"]);
+        assert_eq!(ranks["round"], DEEPEST);
+    }
+}

@@ -1,0 +1,103 @@
+//! Devices of a comparison become items with their conflicts.
+
+use std::collections::HashMap;
+
+use hubshift_api::sides::SealedTriple;
+use hubshift_domain::merge::{
+    MergedKey, Rescue, Resolution, Triple, record_value, reseed, side_value,
+};
+use hubshift_store::StoreError;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::{Subject, merge_device};
+use crate::store::conflict::{self, NewConflict};
+use crate::store::item::{self, Item, Planned};
+use crate::store::rescued;
+
+/// Plans a batch of devices. Doing it again writes the same rows.
+pub(crate) async fn take(
+    connection: &mut PgConnection,
+    subject: &Subject<'_>,
+    round: i32,
+    batch: Vec<SealedTriple>,
+) -> Result<(), StoreError> {
+    let devices: Vec<String> = batch.iter().map(|sealed| sealed.device.to_string()).collect();
+    let merge_id = subject.merge_id;
+    let generations = item::generations(connection, merge_id, &devices).await?;
+    let decided = conflict::resolutions(connection, merge_id, &devices).await?;
+    if subject.is_rewound {
+        rescue(connection, subject, &batch).await?;
+    }
+    let mut items = Vec::with_capacity(batch.len());
+    let mut found = Vec::new();
+    for sealed in batch {
+        let device = sealed.device.to_string();
+        let generation = generations.get(&device).copied().unwrap_or(0);
+        let decided = decided.get(&(device, generation)).map_or(&[][..], Vec::as_slice);
+        let key = merge_device(subject, &sealed.triple, decided, None);
+        found.extend(rows(sealed.device.as_str(), generation, &key));
+        items.push(Planned { sealed, key });
+    }
+    item::put(connection, merge_id, round, &items).await?;
+    conflict::clear(connection, merge_id, &devices).await?;
+    conflict::put(connection, subject.fleet, merge_id, &found).await
+}
+
+/// Merges one device again, from what was read of it, and writes what it became.
+pub(crate) async fn remerge(
+    connection: &mut PgConnection,
+    subject: &Subject<'_>,
+    item: &mut Item,
+    decided: &[Resolution],
+) -> Result<MergedKey, StoreError> {
+    let key = merge_device(subject, &item.triple, decided, item.scope_fault);
+    item.is_withheld = key.withheld;
+    item.is_apart = key.withheld && !item.triple.primary.same(&item.triple.secondary);
+    item.merged = key.merged.clone();
+    item::update(connection, subject.merge_id, item).await?;
+    let device = item.device.to_string();
+    let found = rows(&device, item.generation, &key);
+    conflict::clear(connection, subject.merge_id, &[device]).await?;
+    conflict::put(connection, subject.fleet, subject.merge_id, &found).await?;
+    Ok(key)
+}
+
+/// The decisions about one item, out of those of a batch.
+pub(super) fn decisions_of<'a>(
+    decided: &'a HashMap<(String, i32), Vec<Resolution>>,
+    item: &Item,
+) -> &'a [Resolution] {
+    decided.get(&(item.device.to_string(), item.generation)).map_or(&[], Vec::as_slice)
+}
+
+fn rows(device: &str, generation: i32, key: &MergedKey) -> Vec<NewConflict> {
+    let row = |found| NewConflict::of_device(device, generation, found);
+    key.conflicts.iter().map(row).collect()
+}
+
+async fn rescue(
+    connection: &mut PgConnection,
+    subject: &Subject<'_>,
+    batch: &[SealedTriple],
+) -> Result<(), StoreError> {
+    let rescued = batch.iter().filter_map(|sealed| {
+        let record = rescued_value(&sealed.triple)?;
+        Some((sealed.device.to_string(), record))
+    });
+    let (devices, records): (Vec<_>, Vec<_>) = rescued.unzip();
+    rescued::put(connection, subject.merge_id, &devices, &records).await
+}
+
+/// A line of the rescue report: the record without secrets, and why it is there.
+fn rescued_value(triple: &Triple) -> Option<Value> {
+    let Rescue { reason, side } = reseed(triple).rescue?;
+    let mut value = match side.live() {
+        Some(live) => record_value(&live.record),
+        None => side_value(&side).unwrap_or(Value::Null),
+    };
+    if let Value::Object(members) = &mut value {
+        members.insert("rescued".to_owned(), json!(reason));
+    }
+    Some(value)
+}

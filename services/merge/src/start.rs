@@ -1,0 +1,140 @@
+//! Puts the parts together and runs them.
+//!
+//! Nothing here waits for the database: the listener is open at once and says NOT_SERVING until
+//! the database is there with a schema that this binary knows; calls get UNAVAILABLE until then.
+
+mod watch;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hubshift_api::pb::merge::inbox_service_server::InboxServiceServer;
+use hubshift_api::pb::merge::merge_service_server::MergeServiceServer;
+use hubshift_api::pb::merge::metadata_service_server::MetadataServiceServer;
+use hubshift_domain::merge::Policy;
+use hubshift_flow::{Engine, EngineConfig};
+use hubshift_shell::{GrpcServer, Health, Tasks, admin, bind, grpc, serve};
+use hubshift_store::{Database, PoolConfig};
+use secrecy::ExposeSecret as _;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::reconcilers;
+use crate::remote::Remote;
+use crate::rpc::inbox::InboxRpc;
+use crate::rpc::merge::MergeRpc;
+use crate::rpc::metadata::MetadataRpc;
+use crate::workflows::merge::MergeFlow;
+
+/// How long an orderly stop may take.
+const GRACE: Duration = Duration::from_secs(10);
+/// Connections to the database.
+const MAX_CONNECTIONS: u32 = 20;
+/// How often is tidied up.
+const TIDY: Duration = Duration::from_secs(30);
+
+/// A merge service that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it is called.
+    pub grpc_addr: SocketAddr,
+    /// Where metrics are, if they are served.
+    pub admin_addr: Option<SocketAddr>,
+    /// Ends when it has stopped.
+    pub task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Runs until cancelled.
+///
+/// # Errors
+/// Those of [`start`], and a listener that broke.
+pub async fn run(config: Config, cancel: CancellationToken) -> anyhow::Result<()> {
+    start(config, cancel).await?.task.await?
+}
+
+/// Starts, and returns as soon as the listeners are open.
+///
+/// # Errors
+/// Certificates or addresses that can't be used; [`hubshift_shell::BindError`] for an address
+/// that can't be had. Never for a database that is down.
+pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<Running> {
+    let tls = config.tls.as_ref().map(|tls| tls.load()).transpose()?;
+    let database = database(&config)?;
+    let engine = engine(&config, &database);
+    let app = Arc::new(app(&config, &database, &engine)?);
+    let listener = bind(config.listen)?;
+    let admin = config.admin_listen.map(bind).transpose()?;
+    let grpc_addr = listener.local_addr()?;
+    let admin_addr = admin.as_ref().map(|admin| admin.local_addr()).transpose()?;
+    let tasks = Tasks::new(cancel.child_token());
+    let health = Health::new();
+    let stop = tasks.token();
+    let router = services(&app, health.clone()).into_router();
+    tasks.spawn("grpc", listen(serve(listener, router, tls, stop.clone()), stop.clone()));
+    if let Some(admin) = admin {
+        let router = admin::router(health.clone(), admin::install_metrics());
+        tasks.spawn("admin", listen(serve(admin, router, None, stop.clone()), stop.clone()));
+    }
+    tasks.spawn("database", watch::database(database, health, stop.clone()));
+    tasks.spawn("flow", engine.with(MergeFlow::new(app.clone())).run(stop.clone()));
+    tasks.spawn("housekeeping", reconcilers::run(app, TIDY, stop.clone()));
+    let task = tokio::spawn(async move {
+        stop.cancelled().await;
+        tasks.shutdown(GRACE).await;
+        anyhow::ensure!(cancel.is_cancelled(), "a listener broke; the log has it");
+        Ok(())
+    });
+    Ok(Running { grpc_addr, admin_addr, task })
+}
+
+fn database(config: &Config) -> anyhow::Result<Database> {
+    let pool = PoolConfig {
+        urls: config.database_url.expose_secret().to_owned(),
+        max_connections: MAX_CONNECTIONS,
+        application: "hubshift-merge",
+    };
+    Database::lazy(&pool).context("database_url cannot be used")
+}
+
+fn engine(config: &Config, database: &Database) -> Engine {
+    let replica = match config.replica.as_str() {
+        "" => format!("merge-{}", Uuid::new_v4().simple()),
+        name => name.to_owned(),
+    };
+    Engine::new(database.pool().clone(), EngineConfig::new(replica))
+}
+
+fn app(config: &Config, database: &Database, engine: &Engine) -> anyhow::Result<App> {
+    let endpoint = config.registry();
+    let registry = grpc::channel(&endpoint).context("registry_url or registry_tls")?;
+    Ok(App {
+        pool: database.pool().clone(),
+        remote: Remote::new(registry, endpoint.timeout),
+        policy: Policy::default(),
+        nudge: engine.nudge(),
+    })
+}
+
+fn services(app: &Arc<App>, health: Health) -> GrpcServer {
+    GrpcServer::new(health)
+        .add(MergeServiceServer::new(MergeRpc { app: app.clone() }))
+        .add(MetadataServiceServer::new(MetadataRpc { pool: app.pool.clone() }))
+        .add(InboxServiceServer::new(InboxRpc { pool: app.pool.clone() }))
+        .reflection(true)
+}
+
+/// A listener that breaks takes the process along: somebody must notice.
+async fn listen(
+    served: impl Future<Output = std::io::Result<()>> + Send,
+    stop: CancellationToken,
+) {
+    if let Err(error) = served.await {
+        tracing::error!(%error, "a listener broke");
+        stop.cancel();
+    }
+}

@@ -1,0 +1,3 @@
+//! Durable work: the merge.
+
+pub(crate) mod merge;
