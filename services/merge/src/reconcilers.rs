@@ -1,5 +1,5 @@
 //! What would otherwise grow for ever: stored answers of old requests, and the workflows of old
-//! merges. No input, no retry inside: the next tick is the retry.
+//! merges; and the gauge that alerts watch. No input, no retry inside: the next tick is the retry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use rand::Rng as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::store::conflict;
 use crate::workflows::merge::MergeFlow;
 
 /// How long workflows of merges are kept that are over, in seconds. The merge itself stays.
@@ -36,6 +37,8 @@ pub(crate) async fn run(app: Arc<App>, every: Duration, cancel: CancellationToke
 
 async fn tick(app: &App) -> Result<u64, StoreError> {
     let mut connection = app.pool.acquire().await?;
+    let held = conflict::count_held(&mut connection).await?;
+    metrics::gauge!("hubshift_merge_open_holds").set(f64::from(u32::try_from(held).unwrap_or(0)));
     let answers = idem::purge(&mut connection, ANSWERS).await?;
     let kinds = [MergeFlow::KIND.to_owned()];
     Ok(answers + hubshift_flow::prune(&mut connection, &kinds, KEEP).await?)

@@ -234,6 +234,10 @@ fn name(change: &Change) -> String {
 
 fn judge_generations(ledger: &Ledger, shown: &Shown, verdict: &mut Verdict) {
     for ((hub, device), first) in &ledger.generations {
+        // It was deleted, and the operator kept it: it has to be made again.
+        if ledger.resolved_kept.contains(device) {
+            continue;
+        }
         let last = shown.generations.get(&(*hub, device.clone()));
         if last.is_some_and(|last| last != first) {
             verdict.duplicated.push(format!("{device}: created a second time at {hub}"));

@@ -368,6 +368,17 @@ pub(crate) async fn supersede_held(
     Ok(())
 }
 
+/// How many conflicts hold a device, over all fleets.
+pub(crate) async fn count_held(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    let held = sqlx::query_scalar!(
+        r#"select count(*) as "held!" from merge.conflict
+            where scope = 'device' and state = 'held'"#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(held)
+}
+
 /// The merge that a conflict belongs to.
 pub(crate) async fn merge_of(
     connection: &mut PgConnection,

@@ -43,7 +43,6 @@ pub(crate) struct Item {
     pub(crate) is_withheld: bool,
     pub(crate) is_apart: bool,
     pub(crate) state: String,
-    pub(crate) rank: i32,
 }
 
 struct Row {
@@ -60,7 +59,6 @@ struct Row {
     is_withheld: bool,
     is_apart: bool,
     state: String,
-    rank: i32,
 }
 
 impl TryFrom<Row> for Item {
@@ -84,7 +82,6 @@ impl TryFrom<Row> for Item {
             is_withheld: row.is_withheld,
             is_apart: row.is_apart,
             state: row.state,
-            rank: row.rank,
         })
     }
 }
@@ -252,7 +249,7 @@ pub(crate) async fn page(
         Row,
         r#"select device_id, round, generation, triple as "triple: Json<Triple>",
                   merged as "merged: Json<Side>", sealed, primary_before, secondary_before,
-                  applied_print, scope_fault, is_withheld, is_apart, state, rank
+                  applied_print, scope_fault, is_withheld, is_apart, state
              from merge.item
             where merge_id = $1 and device_id collate "C" > $2
             order by device_id collate "C" limit $3"#,
@@ -275,7 +272,7 @@ pub(crate) async fn get(
         Row,
         r#"select device_id, round, generation, triple as "triple: Json<Triple>",
                   merged as "merged: Json<Side>", sealed, primary_before, secondary_before,
-                  applied_print, scope_fault, is_withheld, is_apart, state, rank
+                  applied_print, scope_fault, is_withheld, is_apart, state
              from merge.item where merge_id = $1 and device_id = $2"#,
         merge_id,
         device
@@ -295,7 +292,7 @@ pub(crate) async fn next_open(
         Row,
         r#"select device_id, round, generation, triple as "triple: Json<Triple>",
                   merged as "merged: Json<Side>", sealed, primary_before, secondary_before,
-                  applied_print, scope_fault, is_withheld, is_apart, state, rank
+                  applied_print, scope_fault, is_withheld, is_apart, state
              from merge.item
             where merge_id = $1 and state = 'planned' and not is_withheld
               and rank = (select min(rank) from merge.item

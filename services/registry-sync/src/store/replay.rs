@@ -1,8 +1,9 @@
 //! Which journaled writes a new active hub is not known to hold.
 //!
 //! Per device the last write of an older epoch that was acknowledged elsewhere. It is held when
-//! the base that pairs the hub with the old authority is of that write or of a later read, or
-//! when the hub is known to have followed a deletion as late as it. Writes without a certain
+//! the base that pairs the hub with the old authority is of that write or of a later read (a
+//! deletion that a merge took back is such a case), or when the hub is known to have followed a
+//! deletion as late as it. Writes without a certain
 //! outcome are not in it, and bury nothing: who made them repeats them.
 
 use hubshift_domain::identity::{Fingerprint, Record};
@@ -49,10 +50,10 @@ pub(crate) async fn candidates(
                                       select from registry.journal e
                                        where e.fleet_id = $1 and e.sequence = d.sequence
                                          and e.state = 'done') end)
-              and not (l.operation <> 'delete' and exists (
+              and not exists (
                       select from registry.base b
                        where b.fleet_id = $1 and b.hub_id = $2 and b.device_id = l.device_id
-                         and (b.stamp_sequence >= l.sequence or b.verify_time > l.outcome_time)))
+                         and (b.stamp_sequence >= l.sequence or b.verify_time > l.outcome_time))
             order by l.device_id limit $5"#,
         fleet,
         target,

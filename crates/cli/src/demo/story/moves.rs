@@ -124,9 +124,12 @@ impl Story {
         }
         .with_attached(count, percentiles);
         self.say(&format!(
-            "epoch {}: {count} devices at {to}, the last after {} ms",
-            step.epoch, step.attached_p100_ms
+            "epoch {}: {count} devices at {to}, the last after {} ms; {} journaled writes repeated",
+            step.epoch, step.attached_p100_ms, step.replayed_count
         ));
+        if report.late_change_count > 0 {
+            self.say(&format!("{} devices were changed past the freeze", report.late_change_count));
+        }
         self.report.failovers.push(step);
     }
 }

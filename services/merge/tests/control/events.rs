@@ -1,0 +1,101 @@
+//! The inbox: each event has exactly one effect, in whatever order and however often it comes.
+
+use hubshift_api::json::{from_value, to_value};
+use hubshift_api::pb::merge as pb;
+use hubshift_api::pb::merge::{EventKind, EventOutcome};
+use serde_json::{Value, json};
+
+use crate::world::{EPOCH, OLD_EPOCH, World, request_id};
+
+/// The n-th event of one producer; its key's n-th version.
+fn event(number: u64, kind: EventKind, payload: Value) -> pb::Event {
+    pb::Event {
+        origin_hub: "west".into(),
+        producer: "ingest".into(),
+        origin_seq: number,
+        event_id: format!("e-{number}"),
+        epoch: EPOCH,
+        device: "d-1".into(),
+        key: "count".into(),
+        key_version: number,
+        kind: kind.into(),
+        payload: Some(to_value(&payload)),
+    }
+}
+
+fn delta(number: u64, add: i64) -> pb::Event {
+    event(number, EventKind::Delta, json!({"add": add}))
+}
+
+/// From east, of the epoch that is over.
+fn late(number: u64, add: i64) -> pb::Event {
+    pb::Event { origin_hub: "east".into(), epoch: OLD_EPOCH, ..delta(number, add) }
+}
+
+async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
+    let fleet = "fleets/acme".to_owned();
+    let request = pb::RecordEventsRequest { fleet, events, request_id: request_id() };
+    let answer = world.service.events.clone().record_events(request).await.unwrap().into_inner();
+    answer.outcomes().collect()
+}
+
+async fn state(world: &World) -> pb::EventState {
+    let request = pb::GetEventStateRequest {
+        fleet: "fleets/acme".into(),
+        device: "d-1".into(),
+        key: "count".into(),
+    };
+    world.service.events.clone().get_event_state(request).await.unwrap().into_inner()
+}
+
+fn sum(state: &pb::EventState) -> Value {
+    state.value.as_ref().map(from_value).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn deltas_in_reverse_order_and_twice_count_once() {
+    use EventOutcome::{Applied, Duplicate, Parked};
+    let world = World::new().await;
+    let outcomes = record(&world, vec![delta(3, 3), delta(2, 2)]).await;
+    assert_eq!(outcomes, [Parked, Parked]);
+    let outcomes = record(&world, vec![delta(1, 1), delta(1, 1), delta(3, 3)]).await;
+    assert_eq!(outcomes, [Applied, Duplicate, Duplicate]);
+    let state = state(&world).await;
+    assert_eq!(sum(&state), json!(6));
+    assert_eq!((state.applied_count, state.parked_count), (3, 0));
+}
+
+#[tokio::test]
+async fn an_older_state_does_not_overwrite_a_newer_one() {
+    use EventOutcome::{Applied, Stale};
+    let world = World::new().await;
+    let set = |number, value: i64| event(number, EventKind::State, json!(value));
+    let outcomes = record(&world, vec![set(2, 20), set(1, 10)]).await;
+    assert_eq!(outcomes, [Applied, Stale]);
+    assert_eq!(sum(&state(&world).await), json!(20));
+}
+
+#[tokio::test]
+async fn late_events_change_nothing_before_the_merge_and_count_once_in_it() {
+    use EventOutcome::{Applied, Duplicate, Late};
+    let world = World::new().await;
+    assert_eq!(record(&world, vec![delta(1, 1)]).await, [Applied]);
+    assert_eq!(record(&world, vec![late(1, 10), late(2, 20)]).await, [Late, Late]);
+    let before = state(&world).await;
+    assert_eq!((sum(&before), before.late_count), (json!(1), 2));
+    let plan = world.plan().await;
+    assert_eq!(plan.counts.unwrap().late_event_count, 2);
+    world.close(&plan).await;
+    assert_eq!(sum(&state(&world).await), json!(31));
+    assert_eq!(record(&world, vec![late(1, 10)]).await, [Duplicate]);
+    world.close(&world.plan().await).await;
+    assert_eq!(sum(&state(&world).await), json!(31));
+}
+
+#[tokio::test]
+async fn an_event_that_says_something_else_under_the_same_id_is_never_applied() {
+    let world = World::new().await;
+    assert_eq!(record(&world, vec![delta(1, 1)]).await, [EventOutcome::Applied]);
+    assert_eq!(record(&world, vec![delta(1, 1_000)]).await, [EventOutcome::DeadLetter]);
+    assert_eq!(sum(&state(&world).await), json!(1));
+}

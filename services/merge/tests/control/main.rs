@@ -1,0 +1,12 @@
+//! The merge service, whole: on a real database, with registry-sync and a back end's own store
+//! played by in-process servers, driven through its listener.
+
+mod applies;
+mod bad_input;
+mod documents;
+mod events;
+mod hubs;
+mod own_store;
+mod plans;
+mod reseeds;
+mod world;
