@@ -31,10 +31,10 @@ create table concierge.hub (
     admission_per_second integer  not null,
     constraint concierge_hub_pk primary key (fleet_id, hub_id),
     constraint concierge_hub_fleet_fk foreign key (fleet_id) references concierge.fleet,
-    -- Two fleets on one hub would delete each other's devices.
-    constraint concierge_hub_host_unique unique (host),
     constraint concierge_hub_admission check (admission_per_second >= 1)
 );
+-- Two fleets on one hub would delete each other's devices. Host names know no case.
+create unique index concierge_hub_host_unique on concierge.hub (lower(host));
 
 -- One signed route per fleet and routing version; renewed at half of its life.
 create table concierge.route (

@@ -16,6 +16,8 @@ create table registry.connection (
     update_time  timestamptz not null default now(),
     constraint registry_connection_pk primary key (fleet_id, hub_id)
 );
+-- One hub stands once in one fleet: a second connection to it would compare it with itself.
+create unique index registry_connection_host_unique on registry.connection (lower(host));
 
 -- Random per fleet, wrapped by the key-encryption key: rotating that changes no fingerprint.
 create table registry.fleet_key (

@@ -16,6 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(".")
+        // In one order always: replay hashes a request as it is encoded again.
+        .btree_map(".")
         .compile_fds(descriptors)?;
     Ok(())
 }

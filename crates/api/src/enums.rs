@@ -23,7 +23,10 @@ pub fn hub_state(state: HubState) -> types::HubState {
 
 /// From the wire.
 pub fn from_hub_state(state: types::HubState) -> Option<HubState> {
-    HubState::ALL.iter().copied().find(|known| hub_state(*known) == state)
+    HubState::ALL
+        .iter()
+        .copied()
+        .find(|known| hub_state(*known) == state)
 }
 
 /// To the wire.
@@ -47,5 +50,8 @@ pub fn credential_kind(kind: CredentialKind) -> types::CredentialKind {
 
 /// From the wire.
 pub fn from_credential_kind(kind: types::CredentialKind) -> Option<CredentialKind> {
-    CredentialKind::ALL.iter().copied().find(|known| credential_kind(*known) == kind)
+    CredentialKind::ALL
+        .iter()
+        .copied()
+        .find(|known| credential_kind(*known) == kind)
 }

@@ -75,7 +75,10 @@ pub fn retry(code: Code, reason: &'static str, text: impl Into<String>, after: D
 
 /// The stable reason that a status carries; empty when it carries none.
 pub fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -84,7 +87,10 @@ mod tests {
 
     #[test]
     fn all_violations_travel_with_the_reason() {
-        let status = invalid(vec![("a".into(), "is empty".into()), ("b".into(), "too long".into())]);
+        let status = invalid(vec![
+            ("a".into(), "is empty".into()),
+            ("b".into(), "too long".into()),
+        ]);
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(reason(&status), "INVALID_REQUEST");
         let fields = status.get_details_bad_request().unwrap().field_violations;

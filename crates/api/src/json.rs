@@ -8,14 +8,22 @@ use serde_json::{Map, Number, Value};
 
 /// To the wire.
 pub fn to_struct(map: &Map<String, Value>) -> Struct {
-    Struct { fields: map.iter().map(|(key, value)| (key.clone(), to_value(value))).collect() }
+    Struct {
+        fields: map
+            .iter()
+            .map(|(key, value)| (key.clone(), to_value(value)))
+            .collect(),
+    }
 }
 
 /// From the wire.
 pub fn from_struct(wire: &Struct) -> Map<String, Value> {
     let mut fields: Vec<_> = wire.fields.iter().collect();
     fields.sort_by(|a, b| a.0.cmp(b.0));
-    fields.into_iter().map(|(key, value)| (key.clone(), from_value(value))).collect()
+    fields
+        .into_iter()
+        .map(|(key, value)| (key.clone(), from_value(value)))
+        .collect()
 }
 
 /// To the wire.
@@ -25,9 +33,9 @@ pub fn to_value(value: &Value) -> prost_types::Value {
         Value::Bool(flag) => Kind::BoolValue(*flag),
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(0.0)),
         Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(items) => {
-            Kind::ListValue(ListValue { values: items.iter().map(to_value).collect() })
-        }
+        Value::Array(items) => Kind::ListValue(ListValue {
+            values: items.iter().map(to_value).collect(),
+        }),
         Value::Object(map) => Kind::StructValue(to_struct(map)),
     };
     prost_types::Value { kind: Some(kind) }

@@ -59,9 +59,14 @@ impl Credentials {
 
     /// Keeps a side's sealed credential.
     pub fn keep(&mut self, sealed: &SealedSide) {
-        let Some(live) = sealed.side.live() else { return };
+        let Some(live) = sealed.side.live() else {
+            return;
+        };
         if !sealed.credential.is_empty() {
-            self.0.insert(live.record.credential.fingerprint, sealed.credential.clone());
+            self.0.insert(
+                live.record.credential.fingerprint,
+                sealed.credential.clone(),
+            );
         }
     }
 
@@ -71,11 +76,17 @@ impl Credentials {
     /// [`BadTriple::NoCredential`] for keys or thumbprints whose sealed bytes were never seen.
     pub fn attach(&self, side: &Side) -> Result<SealedSide, BadTriple> {
         let Some(live) = side.live() else {
-            return Ok(SealedSide { side: side.clone(), ..SealedSide::absent() });
+            return Ok(SealedSide {
+                side: side.clone(),
+                ..SealedSide::absent()
+            });
         };
         let credential = &live.record.credential;
         let sealed = self.0.get(&credential.fingerprint).cloned();
-        let needs_bytes = matches!(credential.kind, CredentialKind::Sas | CredentialKind::SelfSigned);
+        let needs_bytes = matches!(
+            credential.kind,
+            CredentialKind::Sas | CredentialKind::SelfSigned
+        );
         if sealed.is_none() && needs_bytes {
             return Err(BadTriple::NoCredential(credential.fingerprint));
         }
@@ -114,7 +125,11 @@ pub fn from_divergence(
         let read = state.as_ref().map(from_side_state).transpose();
         let read = read.map_err(|error| {
             let device = wire.device.clone();
-            BadTriple::Side { device, side, error }
+            BadTriple::Side {
+                device,
+                side,
+                error,
+            }
         });
         Ok::<_, BadTriple>(read?.unwrap_or_else(SealedSide::absent))
     };
@@ -127,7 +142,11 @@ pub fn from_divergence(
     }
     Ok(SealedTriple {
         device,
-        triple: Triple { base: base.side, primary: primary.side, secondary: secondary.side },
+        triple: Triple {
+            base: base.side,
+            primary: primary.side,
+            secondary: secondary.side,
+        },
         credentials,
         primary_before: primary.fingerprint,
         secondary_before: secondary.fingerprint,
@@ -146,8 +165,10 @@ mod tests {
     use crate::records::side_state;
 
     fn live(print: u8, sealed: &'static [u8]) -> SealedSide {
-        let credential =
-            Credential { kind: CredentialKind::Sas, fingerprint: Fingerprint([print; 16]) };
+        let credential = Credential {
+            kind: CredentialKind::Sas,
+            fingerprint: Fingerprint([print; 16]),
+        };
         let record = Record {
             enabled: true,
             status_reason: None,
@@ -157,10 +178,18 @@ mod tests {
             tags: Map::new(),
             desired: Map::new(),
         };
-        let stamp =
-            Stamp { epoch: Epoch(1025), sequence: 1, origin: HubId::new("east").unwrap() };
+        let stamp = Stamp {
+            epoch: Epoch(1025),
+            sequence: 1,
+            origin: HubId::new("east").unwrap(),
+        };
         SealedSide {
-            side: Side::Live(Live { incarnation: 1, record, stamp, hold: None }),
+            side: Side::Live(Live {
+                incarnation: 1,
+                record,
+                stamp,
+                hold: None,
+            }),
             credential: Bytes::from_static(sealed),
             fingerprint: Some(Fingerprint([print + 100; 16])),
         }
@@ -193,7 +222,10 @@ mod tests {
         assert!(!format!("{credentials:?}").contains("canary"));
         let wire = registry::StreamDivergenceResponse {
             device: "d-1".into(),
-            primary: Some(registry::SideState { is_dead: true, ..Default::default() }),
+            primary: Some(registry::SideState {
+                is_dead: true,
+                ..Default::default()
+            }),
             ..Default::default()
         };
         let refused = from_divergence(&wire).unwrap_err().to_string();

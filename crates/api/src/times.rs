@@ -6,7 +6,10 @@ use time::OffsetDateTime;
 
 /// To the wire.
 pub fn timestamp(time: OffsetDateTime) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: time.unix_timestamp(), nanos: time.nanosecond() as i32 }
+    prost_types::Timestamp {
+        seconds: time.unix_timestamp(),
+        nanos: time.nanosecond() as i32,
+    }
 }
 
 /// From the wire; `None` when it is out of range.

@@ -25,7 +25,9 @@ impl Checks {
 
     /// Takes a result, noting its error under the field.
     pub fn take<T>(&mut self, field: &str, result: Result<T, IdError>) -> Option<T> {
-        result.map_err(|error| self.violation(field, error.to_string())).ok()
+        result
+            .map_err(|error| self.violation(field, error.to_string()))
+            .ok()
     }
 
     /// `fleets/{fleet}`.
@@ -65,7 +67,10 @@ impl Checks {
         match Uuid::parse_str(id) {
             Ok(uuid) => Some((fleet, uuid)),
             Err(_) => {
-                self.violation(field, format!("`{id}` is not the id of one of its {collection}"));
+                self.violation(
+                    field,
+                    format!("`{id}` is not the id of one of its {collection}"),
+                );
                 None
             }
         }
@@ -75,7 +80,10 @@ impl Checks {
     pub fn request_id(&mut self, text: &str) -> Option<Uuid> {
         let parsed = Uuid::parse_str(text).ok();
         if parsed.is_none() {
-            self.violation("request_id", "is required: a UUID, the same for every repetition");
+            self.violation(
+                "request_id",
+                "is required: a UUID, the same for every repetition",
+            );
         }
         parsed
     }
@@ -103,7 +111,11 @@ impl Checks {
 
     /// Refuses when anything was found.
     pub fn done(self) -> Result<(), Status> {
-        if self.violations.is_empty() { Ok(()) } else { Err(fault::invalid(self.violations)) }
+        if self.violations.is_empty() {
+            Ok(())
+        } else {
+            Err(fault::invalid(self.violations))
+        }
     }
 
     /// The value of a check that must have been good when nothing was found.

@@ -115,15 +115,15 @@ pub(crate) struct RemoteArgs {
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]
     pub(crate) output: Option<OutputFormat>,
 
-    /// Operator listener of a concierge [default: http://127.0.0.1:7443]
+    /// Operator listener of a concierge [default: http://127.0.0.1:7601]
     #[arg(long, global = true, value_name = "URL", env = "HUBSHIFT_CONCIERGE")]
     pub(crate) concierge: Option<String>,
 
-    /// registry-sync [default: http://127.0.0.1:7444]
+    /// registry-sync [default: http://127.0.0.1:7611]
     #[arg(long, global = true, value_name = "URL", env = "HUBSHIFT_REGISTRY")]
     pub(crate) registry: Option<String>,
 
-    /// merge [default: http://127.0.0.1:7445]
+    /// merge [default: http://127.0.0.1:7621]
     #[arg(long, global = true, value_name = "URL", env = "HUBSHIFT_MERGE")]
     pub(crate) merge: Option<String>,
 

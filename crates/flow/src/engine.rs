@@ -68,14 +68,21 @@ pub struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("replica", &self.config.replica).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("replica", &self.config.replica)
+            .finish_non_exhaustive()
     }
 }
 
 impl Engine {
     /// An engine that runs nothing yet.
     pub fn new(pool: PgPool, config: EngineConfig) -> Self {
-        Self { pool, config, kinds: HashMap::new(), nudge: Arc::new(Notify::new()) }
+        Self {
+            pool,
+            config,
+            kinds: HashMap::new(),
+            nudge: Arc::new(Notify::new()),
+        }
     }
 
     /// Adds a kind of workflow.
@@ -127,10 +134,19 @@ impl Engine {
     async fn claim(&self, names: &[String]) -> Option<Claimed> {
         let claimed = async {
             let mut connection = self.pool.acquire().await.map_err(StoreError::from)?;
-            store::claim(&mut connection, &self.config.replica, names, self.config.lease).await
+            store::claim(
+                &mut connection,
+                &self.config.replica,
+                names,
+                self.config.lease,
+            )
+            .await
         };
         claimed.await.unwrap_or_else(|error| {
-            tracing::debug!(error = &error as &dyn std::error::Error, "no workflow claimed");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "no workflow claimed"
+            );
             None
         })
     }

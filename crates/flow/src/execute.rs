@@ -32,7 +32,11 @@ pub(crate) async fn turn<W: Workflow>(
     pool: &PgPool,
     claimed: Claimed,
 ) -> Result<Outcome, StoreError> {
-    let mut turn = Turn { workflow, pool, claimed };
+    let mut turn = Turn {
+        workflow,
+        pool,
+        claimed,
+    };
     loop {
         let ended = if turn.claimed.state == "unwinding" {
             turn.undo_one().await?
@@ -151,7 +155,11 @@ impl<W: Workflow> Turn<'_, W> {
         };
         let event = first.then_some(("waiting", ""));
         let ours = self.write(&change, event).await?;
-        Ok(Some(if ours { Outcome::Waiting } else { Outcome::Fenced }))
+        Ok(Some(if ours {
+            Outcome::Waiting
+        } else {
+            Outcome::Fenced
+        }))
     }
 
     async fn try_again(
@@ -178,7 +186,11 @@ impl<W: Workflow> Turn<'_, W> {
             failure: None,
         };
         let ours = self.write(&change, Some(("failed", &text))).await?;
-        Ok(Some(if ours { Outcome::Waiting } else { Outcome::Fenced }))
+        Ok(Some(if ours {
+            Outcome::Waiting
+        } else {
+            Outcome::Fenced
+        }))
     }
 
     async fn unwind(&mut self, reason: &str, message: &str) -> Result<Option<Outcome>, StoreError> {
@@ -203,7 +215,9 @@ impl<W: Workflow> Turn<'_, W> {
         let mut connection = self.pool.acquire().await?;
         let steps = store::steps_to_undo(&mut connection, self.claimed.workflow_id).await?;
         drop(connection);
-        let Some(name) = steps.into_iter().next() else { return self.unwound().await };
+        let Some(name) = steps.into_iter().next() else {
+            return self.unwound().await;
+        };
         let step: W::Step = decode(Value::String(name.clone()))?;
         let mut state: W::State = decode(self.claimed.data.clone())?;
         let result = self.workflow.undo(step, &mut state, &self.cx(&name)).await;
@@ -219,11 +233,17 @@ impl<W: Workflow> Turn<'_, W> {
             step: &self.claimed.step,
             data: &data,
             attempt,
-            wake_after: if attempt == 0 { Duration::ZERO } else { backoff(attempt) },
+            wake_after: if attempt == 0 {
+                Duration::ZERO
+            } else {
+                backoff(attempt)
+            },
             release: attempt > 0,
             failure: None,
         };
-        let ours = self.write_event(&change, Some((&name, phase, &detail))).await?;
+        let ours = self
+            .write_event(&change, Some((&name, phase, &detail)))
+            .await?;
         (self.claimed.data, self.claimed.attempt) = (data, attempt);
         Ok(match (ours, attempt) {
             (false, _) => Some(Outcome::Fenced),

@@ -138,7 +138,9 @@ pub async fn start<Step: Serialize, State: Serialize>(
 pub(crate) fn step_name(step: &impl Serialize) -> Result<String, StoreError> {
     match serde_json::to_value(step).map_err(encode_error)? {
         Value::String(name) => Ok(name),
-        other => Err(encode_error(format!("a step must be a plain name, not {other}"))),
+        other => Err(encode_error(format!(
+            "a step must be a plain name, not {other}"
+        ))),
     }
 }
 
@@ -206,7 +208,10 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.create_time, row.workflow_id)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.create_time, row.workflow_id))
+        .collect())
 }
 
 /// The unfinished workflow of a kind and subject.

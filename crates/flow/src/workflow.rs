@@ -95,7 +95,10 @@ pub enum StepError {
 impl StepError {
     /// A rejection.
     pub fn rejected(reason: &'static str, message: impl Into<String>) -> Self {
-        Self::Rejected { reason, message: message.into() }
+        Self::Rejected {
+            reason,
+            message: message.into(),
+        }
     }
 }
 
@@ -140,7 +143,10 @@ impl StepCx {
 
     /// The request id of one of several calls of this step.
     pub fn request_id_for(&self, call: &str) -> Uuid {
-        Uuid::new_v5(&self.workflow_id, format!("{}/{call}", self.step).as_bytes())
+        Uuid::new_v5(
+            &self.workflow_id,
+            format!("{}/{call}", self.step).as_bytes(),
+        )
     }
 
     /// Fails unless this executor still holds the workflow; holds its row until the transaction

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hubshift_flow::{
-    Engine, EngineConfig, Next, Progress, Start, Status, StepCx, StepError, Workflow,
-    WorkflowState,
+    Engine, EngineConfig, Next, Progress, Start, Status, StepCx, StepError, Workflow, WorkflowState,
 };
 use hubshift_testkit::eventually;
 use hubshift_testkit::pg::{Database, Role};
@@ -109,7 +108,11 @@ impl World {
     async fn new() -> Self {
         let database = Database::fresh().await.unwrap();
         let pool = database.connect(Role::Concierge).await.unwrap();
-        Self { database: Arc::new(database), pool, probe: Probe::default() }
+        Self {
+            database: Arc::new(database),
+            pool,
+            probe: Probe::default(),
+        }
     }
 
     fn engine(&self, replica: &str, lease: Duration) -> CancellationToken {
@@ -148,12 +151,16 @@ impl World {
 
     async fn status(&self, id: Uuid) -> Status {
         let mut connection = self.pool.acquire().await.unwrap();
-        hubshift_flow::get(&mut connection, id).await.unwrap().unwrap()
+        hubshift_flow::get(&mut connection, id)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn ends(&self, id: Uuid, state: WorkflowState) -> Status {
-        let over =
-            eventually(Duration::from_secs(10), || async { self.status(id).await.state.is_over() });
+        let over = eventually(Duration::from_secs(10), || async {
+            self.status(id).await.state.is_over()
+        });
         assert!(over.await, "{:?}", self.status(id).await);
         let status = self.status(id).await;
         assert_eq!(status.state, state, "{status:?}");
@@ -162,18 +169,32 @@ impl World {
 }
 
 fn phases(status: &Status) -> Vec<String> {
-    status.events.iter().map(|event| format!("{} {}", event.step, event.phase)).collect()
+    status
+        .events
+        .iter()
+        .map(|event| format!("{} {}", event.step, event.phase))
+        .collect()
 }
 
 #[tokio::test]
 async fn steps_run_in_order_and_a_wait_is_stored() {
     let world = World::new().await;
     let stop = world.engine("a", Duration::from_secs(5));
-    let id = world.start(&State { waits_left: 2, ..State::default() }).await;
+    let id = world
+        .start(&State {
+            waits_left: 2,
+            ..State::default()
+        })
+        .await;
     let status = world.ends(id, WorkflowState::Succeeded).await;
     let expected = ["Prepare", "Prepare", "Prepare", "Act", "Commit", "Close"];
     assert_eq!(world.probe.log(), expected);
-    let first = ["prepare started", "prepare waiting", "prepare succeeded", "act started"];
+    let first = [
+        "prepare started",
+        "prepare waiting",
+        "prepare succeeded",
+        "act started",
+    ];
     assert_eq!(phases(&status)[..4], first);
     stop.cancel();
 }
@@ -182,10 +203,18 @@ async fn steps_run_in_order_and_a_wait_is_stored() {
 async fn a_rejection_is_unwound_in_reverse() {
     let world = World::new().await;
     let stop = world.engine("a", Duration::from_secs(5));
-    let id = world.start(&State { reject_at_act: true, ..State::default() }).await;
+    let id = world
+        .start(&State {
+            reject_at_act: true,
+            ..State::default()
+        })
+        .await;
     let status = world.ends(id, WorkflowState::Failed).await;
     assert_eq!(status.failure.unwrap().0, "NO_WAY");
-    assert_eq!(world.probe.log(), ["Prepare", "Act", "undo Act", "undo Prepare"]);
+    assert_eq!(
+        world.probe.log(),
+        ["Prepare", "Act", "undo Act", "undo Prepare"]
+    );
     stop.cancel();
 }
 
@@ -193,22 +222,42 @@ async fn a_rejection_is_unwound_in_reverse() {
 async fn past_the_point_of_no_return_there_is_only_forward() {
     let world = World::new().await;
     let stop = world.engine("a", Duration::from_secs(5));
-    let id = world.start(&State { fail_first_commit: true, ..State::default() }).await;
+    let id = world
+        .start(&State {
+            fail_first_commit: true,
+            ..State::default()
+        })
+        .await;
     world.ends(id, WorkflowState::Succeeded).await;
     assert_eq!(world.probe.commits.load(Ordering::SeqCst), 2);
-    assert!(!world.probe.log().iter().any(|line| line.starts_with("undo")));
+    assert!(
+        !world
+            .probe
+            .log()
+            .iter()
+            .any(|line| line.starts_with("undo"))
+    );
     stop.cancel();
 }
 
 #[tokio::test]
 async fn cancelled_before_it_commits_it_leaves_nothing() {
     let world = World::new().await;
-    let id = world.start(&State { waits_left: 1_000, ..State::default() }).await;
+    let id = world
+        .start(&State {
+            waits_left: 1_000,
+            ..State::default()
+        })
+        .await;
     let stop = world.engine("a", Duration::from_secs(5));
-    let begun = eventually(Duration::from_secs(5), || async { !world.probe.log().is_empty() });
+    let begun = eventually(Duration::from_secs(5), || async {
+        !world.probe.log().is_empty()
+    });
     assert!(begun.await);
     let mut connection = world.pool.acquire().await.unwrap();
-    hubshift_flow::request_cancel(&mut connection, id).await.unwrap();
+    hubshift_flow::request_cancel(&mut connection, id)
+        .await
+        .unwrap();
     let status = world.ends(id, WorkflowState::Cancelled).await;
     assert_eq!(phases(&status).last().unwrap(), "prepare undone");
     stop.cancel();
@@ -218,7 +267,12 @@ async fn cancelled_before_it_commits_it_leaves_nothing() {
 async fn another_replica_goes_on_where_a_dead_one_stopped() {
     let world = World::new().await;
     let lease = Duration::from_millis(300);
-    let id = world.start(&State { hang_at_act: true, ..State::default() }).await;
+    let id = world
+        .start(&State {
+            hang_at_act: true,
+            ..State::default()
+        })
+        .await;
     // This one hangs in its second step; its runtime, with its lease's renewal, ends like a process.
     let process = tokio::runtime::Runtime::new().unwrap();
     let (database, probe) = (world.database.clone(), world.probe.clone());
@@ -226,15 +280,27 @@ async fn another_replica_goes_on_where_a_dead_one_stopped() {
         let mut config = EngineConfig::new("dies");
         (config.lease, config.poll) = (lease, Duration::from_millis(10));
         let pool = database.connect(Role::Concierge).await.unwrap();
-        Engine::new(pool, config).with(Move(probe)).run(CancellationToken::new()).await;
+        Engine::new(pool, config)
+            .with(Move(probe))
+            .run(CancellationToken::new())
+            .await;
     });
-    let hung =
-        eventually(Duration::from_secs(5), || async { world.probe.log().contains(&"Act".into()) });
+    let hung = eventually(Duration::from_secs(5), || async {
+        world.probe.log().contains(&"Act".into())
+    });
     assert!(hung.await);
     process.shutdown_background();
     let stop = world.engine("lives", lease);
     world.ends(id, WorkflowState::Succeeded).await;
-    assert_eq!(world.probe.log().iter().filter(|line| *line == "Act").count(), 2);
+    assert_eq!(
+        world
+            .probe
+            .log()
+            .iter()
+            .filter(|line| *line == "Act")
+            .count(),
+        2
+    );
     assert_eq!(world.probe.commits.load(Ordering::SeqCst), 1);
     stop.cancel();
 }
@@ -255,17 +321,30 @@ async fn a_stale_executor_can_commit_nothing() {
     };
     let mut connection = world.pool.acquire().await.unwrap();
     cx.guard(&mut connection).await.unwrap();
-    sqlx::query("update flow.workflow set fence = fence + 1").execute(&world.pool).await.unwrap();
-    assert!(matches!(cx.guard(&mut connection).await, Err(StepError::Fenced)));
+    sqlx::query("update flow.workflow set fence = fence + 1")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    assert!(matches!(
+        cx.guard(&mut connection).await,
+        Err(StepError::Fenced)
+    ));
 }
 
 #[tokio::test]
 async fn one_unfinished_workflow_per_subject() {
     let world = World::new().await;
-    let first = world.start(&State { waits_left: 1_000, ..State::default() }).await;
+    let first = world
+        .start(&State {
+            waits_left: 1_000,
+            ..State::default()
+        })
+        .await;
     assert!(!world.try_start(Uuid::now_v7(), &State::default()).await);
     let mut connection = world.pool.acquire().await.unwrap();
-    let active = hubshift_flow::find_active(&mut connection, Move::KIND, "acme").await.unwrap();
+    let active = hubshift_flow::find_active(&mut connection, Move::KIND, "acme")
+        .await
+        .unwrap();
     assert_eq!(active, Some(first));
 }
 
@@ -276,8 +355,17 @@ async fn a_role_sees_its_own_workflows_alone() {
         database.connect(Role::Concierge).await.unwrap(),
         database.connect(Role::Merge).await.unwrap(),
     );
-    let world = World { database: Arc::new(database), pool: ours, probe: Probe::default() };
+    let world = World {
+        database: Arc::new(database),
+        pool: ours,
+        probe: Probe::default(),
+    };
     let id = world.start(&State::default()).await;
     let mut connection = theirs.acquire().await.unwrap();
-    assert!(hubshift_flow::get(&mut connection, id).await.unwrap().is_none());
+    assert!(
+        hubshift_flow::get(&mut connection, id)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }

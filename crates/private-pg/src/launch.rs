@@ -136,9 +136,8 @@ pub(crate) fn free_port() -> Result<u16, PgError> {
     let mut last = None;
     for _ in 0..100 {
         let mut draw = [0; 2];
-        getrandom::fill(&mut draw).map_err(|error| {
-            PgError::io("get random bytes")(std::io::Error::other(error))
-        })?;
+        getrandom::fill(&mut draw)
+            .map_err(|error| PgError::io("get random bytes")(std::io::Error::other(error)))?;
         let port = 20_000 + u16::from_le_bytes(draw) % 12_000;
         match std::net::TcpListener::bind(("127.0.0.1", port)) {
             Ok(_) => return Ok(port),

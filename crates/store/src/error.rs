@@ -60,10 +60,16 @@ impl From<sqlx::Error> for StoreError {
         };
         let code = database.code().unwrap_or_default().into_owned();
         if code.starts_with("HS") {
-            return Self::Raised { code, message: database.message().to_owned() };
+            return Self::Raised {
+                code,
+                message: database.message().to_owned(),
+            };
         }
         if let Some(name) = database.constraint() {
-            return Self::Constraint { name: name.to_owned(), source: error };
+            return Self::Constraint {
+                name: name.to_owned(),
+                source: error,
+            };
         }
         match code.as_str() {
             "40001" | "40P01" | "55P03" => Self::Conflict(error),

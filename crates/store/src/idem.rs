@@ -51,7 +51,12 @@ impl Request {
     /// Describes a request by its message.
     pub fn new(caller: &str, method: &'static str, request_id: Uuid, body: &impl Message) -> Self {
         let body_sha256 = Sha256::digest(body.encode_to_vec()).to_vec();
-        Self { caller: caller.to_owned(), method, request_id, body_sha256 }
+        Self {
+            caller: caller.to_owned(),
+            method,
+            request_id,
+            body_sha256,
+        }
     }
 
     /// The hash of the message.

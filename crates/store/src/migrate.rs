@@ -32,7 +32,11 @@ pub enum SchemaState {
 
 /// The version that this binary knows.
 pub fn known_version() -> i64 {
-    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
+    MIGRATOR
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
 }
 
 /// The migrations themselves, for tests that apply them to a template.
@@ -64,7 +68,10 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     if let SchemaState::TooNew { found, known } = schema_state(pool).await? {
         return Err(MigrateError::TooNew { found, known });
     }
-    MIGRATOR.run(pool).await.map_err(|error| MigrateError::Failed(error.to_string()))
+    MIGRATOR
+        .run(pool)
+        .await
+        .map_err(|error| MigrateError::Failed(error.to_string()))
 }
 
 /// Looks at the version that the database has.
@@ -72,7 +79,10 @@ pub async fn schema_state(pool: &PgPool) -> Result<SchemaState, StoreError> {
     let known = known_version();
     let found = found_version(pool).await?;
     Ok(if found < known {
-        SchemaState::Behind { found, needed: known }
+        SchemaState::Behind {
+            found,
+            needed: known,
+        }
     } else if found > known + 1 {
         SchemaState::TooNew { found, known }
     } else {

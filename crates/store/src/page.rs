@@ -46,7 +46,10 @@ mod tests {
     #[test]
     fn a_token_opens_its_own_list_only() {
         let text = token("devices/acme", &"d-7");
-        assert_eq!(parse::<String>("devices/acme", &text).unwrap().unwrap(), "d-7");
+        assert_eq!(
+            parse::<String>("devices/acme", &text).unwrap().unwrap(),
+            "d-7"
+        );
         assert!(parse::<String>("devices/other", &text).is_err());
         assert!(parse::<String>("devices/acme", "%%%").is_err());
         assert!(parse::<String>("devices/acme", "").unwrap().is_none());

@@ -35,7 +35,10 @@ impl Database {
             .split_whitespace()
             .map(|url| options(url, config.application))
             .collect::<Result<Vec<_>, _>>()?;
-        let first = candidates.first().cloned().unwrap_or_else(PgConnectOptions::new);
+        let first = candidates
+            .first()
+            .cloned()
+            .unwrap_or_else(PgConnectOptions::new);
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(Duration::from_secs(3))
@@ -63,7 +66,10 @@ impl Database {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.map_or(StoreError::Unavailable(sqlx::Error::PoolClosed), StoreError::from))
+        Err(last.map_or(
+            StoreError::Unavailable(sqlx::Error::PoolClosed),
+            StoreError::from,
+        ))
     }
 }
 
@@ -83,7 +89,11 @@ async fn try_host(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
         .map_err(|_| sqlx::Error::PoolTimedOut)??;
     let writable = is_writable(&mut connection).await?;
     connection.close().await?;
-    if writable { Ok(()) } else { Err(sqlx::Error::PoolTimedOut) }
+    if writable {
+        Ok(())
+    } else {
+        Err(sqlx::Error::PoolTimedOut)
+    }
 }
 
 /// Whether the session is on a primary. A demoted server answers `on` and is left.

@@ -41,8 +41,10 @@ where
 
 /// Commits. An error without an SQLSTATE leaves the outcome unknown.
 pub async fn commit(tx: Tx) -> Result<(), StoreError> {
-    tx.commit().await.map_err(|error| match error.as_database_error() {
-        Some(_) => StoreError::from(error),
-        None => StoreError::Unknown(error),
-    })
+    tx.commit()
+        .await
+        .map_err(|error| match error.as_database_error() {
+            Some(_) => StoreError::from(error),
+            None => StoreError::Unknown(error),
+        })
 }

@@ -56,7 +56,11 @@ impl Config {
     /// How to reach registry-sync.
     pub(crate) fn registry(&self) -> Endpoint {
         let (url, tls) = (self.registry_url.clone(), self.registry_tls.clone());
-        Endpoint { url, tls, timeout: CALL_DEADLINE }
+        Endpoint {
+            url,
+            tls,
+            timeout: CALL_DEADLINE,
+        }
     }
 }
 

@@ -24,7 +24,10 @@ pub(crate) struct Remote {
 impl Remote {
     /// A client over this channel.
     pub(crate) fn new(channel: GrpcChannel, timeout: Duration) -> Self {
-        Self { client: ReplicationServiceClient::new(channel), timeout }
+        Self {
+            client: ReplicationServiceClient::new(channel),
+            timeout,
+        }
     }
 
     /// Starts a scan; the same request id gives the same task.
@@ -35,7 +38,9 @@ impl Remote {
 
     /// Looks at a task.
     pub(crate) async fn task(&self, name: &str) -> Result<Task, Status> {
-        let message = GetTaskRequest { name: name.to_owned() };
+        let message = GetTaskRequest {
+            name: name.to_owned(),
+        };
         let request = deadline(Request::new(message), self.timeout);
         Ok(self.client.clone().get_task(request).await?.into_inner())
     }
@@ -46,7 +51,12 @@ impl Remote {
         message: StreamDivergenceRequest,
     ) -> Result<Streaming<StreamDivergenceResponse>, Status> {
         let request = Request::new(message);
-        Ok(self.client.clone().stream_divergence(request).await?.into_inner())
+        Ok(self
+            .client
+            .clone()
+            .stream_divergence(request)
+            .await?
+            .into_inner())
     }
 
     /// Applies a batch.

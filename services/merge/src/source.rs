@@ -24,8 +24,14 @@ impl Source {
     /// # Errors
     /// The address can't work.
     pub(crate) fn at(url: &str) -> Result<Self, TlsError> {
-        let endpoint = Endpoint { url: url.to_owned(), tls: None, timeout: TIMEOUT };
-        Ok(Self { client: MetadataSourceServiceClient::new(grpc::channel(&endpoint)?) })
+        let endpoint = Endpoint {
+            url: url.to_owned(),
+            tls: None,
+            timeout: TIMEOUT,
+        };
+        Ok(Self {
+            client: MetadataSourceServiceClient::new(grpc::channel(&endpoint)?),
+        })
     }
 
     /// What changed on either side.
@@ -33,7 +39,12 @@ impl Source {
         &self,
         message: pb::StreamBranchesRequest,
     ) -> Result<Streaming<pb::StreamBranchesResponse>, Status> {
-        Ok(self.client.clone().stream_branches(Request::new(message)).await?.into_inner())
+        Ok(self
+            .client
+            .clone()
+            .stream_branches(Request::new(message))
+            .await?
+            .into_inner())
     }
 
     /// Hands merged documents in; the keys that moved meanwhile.
@@ -42,6 +53,12 @@ impl Source {
         message: pb::ApplyMergedRequest,
     ) -> Result<Vec<String>, Status> {
         let request = deadline(Request::new(message), TIMEOUT);
-        Ok(self.client.clone().apply_merged(request).await?.into_inner().stale_keys)
+        Ok(self
+            .client
+            .clone()
+            .apply_merged(request)
+            .await?
+            .into_inner()
+            .stale_keys)
     }
 }

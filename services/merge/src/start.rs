@@ -75,13 +75,22 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     let health = Health::new();
     let stop = tasks.token();
     let router = services(&app, health.clone()).into_router();
-    tasks.spawn("grpc", listen(serve(listener, router, tls, stop.clone()), stop.clone()));
+    tasks.spawn(
+        "grpc",
+        listen(serve(listener, router, tls, stop.clone()), stop.clone()),
+    );
     if let Some(admin) = admin {
         let router = admin::router(health.clone(), admin::install_metrics());
-        tasks.spawn("admin", listen(serve(admin, router, None, stop.clone()), stop.clone()));
+        tasks.spawn(
+            "admin",
+            listen(serve(admin, router, None, stop.clone()), stop.clone()),
+        );
     }
     tasks.spawn("database", watch::database(database, health, stop.clone()));
-    tasks.spawn("flow", engine.with(MergeFlow::new(app.clone())).run(stop.clone()));
+    tasks.spawn(
+        "flow",
+        engine.with(MergeFlow::new(app.clone())).run(stop.clone()),
+    );
     tasks.spawn("housekeeping", reconcilers::run(app, TIDY, stop.clone()));
     let task = tokio::spawn(async move {
         stop.cancelled().await;
@@ -89,7 +98,11 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
         anyhow::ensure!(cancel.is_cancelled(), "a listener broke; the log has it");
         Ok(())
     });
-    Ok(Running { grpc_addr, admin_addr, task })
+    Ok(Running {
+        grpc_addr,
+        admin_addr,
+        task,
+    })
 }
 
 fn database(config: &Config) -> anyhow::Result<Database> {
@@ -123,16 +136,17 @@ fn app(config: &Config, database: &Database, engine: &Engine) -> anyhow::Result<
 fn services(app: &Arc<App>, health: Health) -> GrpcServer {
     GrpcServer::new(health)
         .add(MergeServiceServer::new(MergeRpc { app: app.clone() }))
-        .add(MetadataServiceServer::new(MetadataRpc { pool: app.pool.clone() }))
-        .add(InboxServiceServer::new(InboxRpc { pool: app.pool.clone() }))
+        .add(MetadataServiceServer::new(MetadataRpc {
+            pool: app.pool.clone(),
+        }))
+        .add(InboxServiceServer::new(InboxRpc {
+            pool: app.pool.clone(),
+        }))
         .reflection(true)
 }
 
 /// A listener that breaks takes the process along: somebody must notice.
-async fn listen(
-    served: impl Future<Output = std::io::Result<()>> + Send,
-    stop: CancellationToken,
-) {
+async fn listen(served: impl Future<Output = std::io::Result<()>> + Send, stop: CancellationToken) {
     if let Err(error) = served.await {
         tracing::error!(%error, "a listener broke");
         stop.cancel();

@@ -12,9 +12,9 @@ use super::context::Context;
 use crate::args::RemoteArgs;
 use crate::exit::CliError;
 
-const CONCIERGE: &str = "http://127.0.0.1:7443";
-const REGISTRY: &str = "http://127.0.0.1:7444";
-const MERGE: &str = "http://127.0.0.1:7445";
+const CONCIERGE: &str = "http://127.0.0.1:7601";
+const REGISTRY: &str = "http://127.0.0.1:7611";
+const MERGE: &str = "http://127.0.0.1:7621";
 const RETRY_FOR: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -64,7 +64,9 @@ impl BackEnd {
 
     /// Reads where the fleet is and says that this back end acts on it.
     pub(crate) async fn take_footing(&self) -> anyhow::Result<Footing> {
-        let request = concierge::GetFleetRequest { name: format!("fleets/{FLEET}") };
+        let request = concierge::GetFleetRequest {
+            name: format!("fleets/{FLEET}"),
+        };
         let call = || {
             let (mut client, request) = (self.fleets.clone(), request.clone());
             async move { client.get_fleet(request).await }
@@ -81,7 +83,10 @@ impl BackEnd {
             async move { client.acknowledge_epoch(request).await }
         };
         retried(call).await?;
-        Ok(Footing { hub: fleet.active_hub, epoch: fleet.epoch })
+        Ok(Footing {
+            hub: fleet.active_hub,
+            epoch: fleet.epoch,
+        })
     }
 
     /// Creates a device, sending the request twice as a nervous client would.
@@ -103,21 +108,28 @@ impl BackEnd {
                 let (mut client, request) = (self.devices.clone(), request.clone());
                 async move { client.create_device(request).await }
             };
-            retried(call).await.with_context(|| format!("{device} could not be created"))?;
+            retried(call)
+                .await
+                .with_context(|| format!("{device} could not be created"))?;
         }
         Ok(())
     }
 
     /// Changes a device: tags and desired are read, edited and written whole.
     pub(crate) async fn edit(&self, device: &str, edit: &Edit) -> anyhow::Result<()> {
-        let request = registry::GetDeviceRequest { name: device_name(device) };
+        let request = registry::GetDeviceRequest {
+            name: device_name(device),
+        };
         let call = || {
             let (mut client, request) = (self.devices.clone(), request.clone());
             async move { client.get_device(request).await }
         };
         let seen = retried(call).await?;
         let merged = |old: &Option<prost_types::Struct>, new: &Map<String, Value>| {
-            let mut all = old.as_ref().map(hubshift_api::json::from_struct).unwrap_or_default();
+            let mut all = old
+                .as_ref()
+                .map(hubshift_api::json::from_struct)
+                .unwrap_or_default();
             all.extend(new.clone());
             (!new.is_empty()).then(|| to_struct(&all))
         };
@@ -137,7 +149,9 @@ impl BackEnd {
             let (mut client, request) = (self.devices.clone(), request.clone());
             async move { client.update_device(request).await }
         };
-        retried(call).await.with_context(|| format!("{device} could not be changed"))?;
+        retried(call)
+            .await
+            .with_context(|| format!("{device} could not be changed"))?;
         Ok(())
     }
 
@@ -152,7 +166,9 @@ impl BackEnd {
             let (mut client, request) = (self.devices.clone(), request.clone());
             async move { client.delete_device(request).await }
         };
-        retried(call).await.with_context(|| format!("{device} could not be deleted"))?;
+        retried(call)
+            .await
+            .with_context(|| format!("{device} could not be deleted"))?;
         Ok(())
     }
 
@@ -214,7 +230,9 @@ impl BackEnd {
     }
 
     async fn document(&self, name: &str) -> Result<merge::Document, tonic::Status> {
-        let request = merge::GetDocumentRequest { name: name.to_owned() };
+        let request = merge::GetDocumentRequest {
+            name: name.to_owned(),
+        };
         let call = || {
             let (mut client, request) = (self.documents.clone(), request.clone());
             async move { client.get_document(request).await }
@@ -257,7 +275,11 @@ impl BackEnd {
             let (mut client, request) = (self.inbox.clone(), request.clone());
             async move { client.get_event_state(request).await }
         };
-        Ok(retried(call).await?.value.as_ref().map_or(Value::Null, from_value))
+        Ok(retried(call)
+            .await?
+            .value
+            .as_ref()
+            .map_or(Value::Null, from_value))
     }
 }
 
@@ -273,6 +295,8 @@ pub(crate) fn counted(footing: &Footing, device: &str, seq: u64) -> merge::Event
         key: "message-count".into(),
         key_version: seq,
         kind: merge::EventKind::Delta.into(),
-        payload: Some(to_value(&Value::Object(object(serde_json::json!({"add": 1}))))),
+        payload: Some(to_value(&Value::Object(object(
+            serde_json::json!({"add": 1}),
+        )))),
     }
 }

@@ -21,7 +21,10 @@ impl Monkey {
     /// Quiet unless chaos is asked for.
     pub(crate) fn new(chaos: Option<Chaos>, seed: u64) -> Self {
         let rng = chaos.map(|Chaos::Kill| StdRng::seed_from_u64(seed));
-        Self { rng, kills: Vec::new() }
+        Self {
+            rng,
+            kills: Vec::new(),
+        }
     }
 
     /// The step of the next move at which it strikes.
@@ -32,7 +35,9 @@ impl Monkey {
 
     /// Kills a random service; the supervisor starts it again.
     pub(crate) async fn strike(&mut self, world: &World, moment: &str) -> anyhow::Result<()> {
-        let Some(rng) = self.rng.as_mut() else { return Ok(()) };
+        let Some(rng) = self.rng.as_mut() else {
+            return Ok(());
+        };
         let victim = &world.services[rng.random_range(0..world.services.len())];
         victim.kill().await?;
         self.kills.push(format!("{} at {moment}", victim.name()));

@@ -52,7 +52,10 @@ impl Board {
         let mut places = self.lock();
         let place = places.entry(device.to_owned()).or_default();
         if place.as_ref().is_none_or(|known| known.hub != hub) {
-            *place = Some(Place { hub: hub.to_owned(), since: Instant::now() });
+            *place = Some(Place {
+                hub: hub.to_owned(),
+                since: Instant::now(),
+            });
         }
     }
 
@@ -74,11 +77,16 @@ impl SimulatedFleet {
     pub(crate) async fn start(world: &World, seeds: &[ExportImportDevice]) -> anyhow::Result<Self> {
         let concierge = Url::parse(&world.layout.public_url())?;
         let asks = http_client(Some(&std::fs::read(world.public_ca())?))?;
-        let keys = fetch_keys(&asks, &concierge).await.context("the concierge gave no key set")?;
+        let keys = fetch_keys(&asks, &concierge)
+            .await
+            .context("the concierge gave no key set")?;
         let sends = hub_client(world)?;
         let board = Arc::new(Board::default());
         let mut devices = tokio::task::JoinSet::new();
-        for seed in seeds.iter().filter(|seed| seed.status == Some(Status::Enabled)) {
+        for seed in seeds
+            .iter()
+            .filter(|seed| seed.status == Some(Status::Enabled))
+        {
             let Some((key, _)) = seed.authentication.as_ref().and_then(|auth| auth.keys()) else {
                 continue;
             };
@@ -103,7 +111,11 @@ impl SimulatedFleet {
             };
             devices.spawn(device.live());
         }
-        Ok(Self { board, mark: Instant::now(), _devices: devices })
+        Ok(Self {
+            board,
+            mark: Instant::now(),
+            _devices: devices,
+        })
     }
 
     /// From now on arrivals are counted.
@@ -114,7 +126,11 @@ impl SimulatedFleet {
     /// How many devices are attached to a hub.
     pub(crate) fn attached_count(&self, hub: &str) -> usize {
         let places = self.board.lock();
-        places.values().flatten().filter(|place| place.hub == hub).count()
+        places
+            .values()
+            .flatten()
+            .filter(|place| place.hub == hub)
+            .count()
     }
 
     /// Waits until every device that still lives is attached to a hub.
@@ -147,14 +163,18 @@ impl SimulatedFleet {
     /// Polls answered, and messages that hubs took.
     pub(crate) fn totals(&self) -> (u64, u64) {
         let (polls, messages) = (&self.board.polls, &self.board.messages);
-        (polls.load(Ordering::Relaxed), messages.load(Ordering::Relaxed))
+        (
+            polls.load(Ordering::Relaxed),
+            messages.load(Ordering::Relaxed),
+        )
     }
 }
 
 fn hub_client(world: &World) -> anyhow::Result<Client> {
     let mut builder = Client::builder().timeout(Duration::from_secs(3)).no_proxy();
     for hub in [&world.east, &world.west] {
-        builder = builder.add_root_certificate(Certificate::from_pem(&std::fs::read(hub.ca_file())?)?);
+        builder =
+            builder.add_root_certificate(Certificate::from_pem(&std::fs::read(hub.ca_file())?)?);
     }
     Ok(builder.build()?)
 }
@@ -189,15 +209,26 @@ impl Device {
 
     fn next_turn(&self) -> Instant {
         let floor = Instant::now() + Duration::from_millis(5);
-        let Some(decision) = self.client.decision() else { return self.next_poll.max(floor) };
+        let Some(decision) = self.client.decision() else {
+            return self.next_poll.max(floor);
+        };
         let hub = decision.endpoint.hub.as_str();
         let is_there = self.attached.as_deref() == Some(hub);
-        let act = if is_there { self.next_message } else { decision.connect_at };
+        let act = if is_there {
+            self.next_message
+        } else {
+            decision.connect_at
+        };
         self.next_poll.min(act).max(floor)
     }
 
     async fn poll(&mut self) {
-        if self.client.poll().await.is_ok_and(|decision| decision.is_answered) {
+        if self
+            .client
+            .poll()
+            .await
+            .is_ok_and(|decision| decision.is_answered)
+        {
             self.board.polls.fetch_add(1, Ordering::Relaxed);
         }
         self.next_poll = self.client.core().poll_at();
@@ -207,7 +238,11 @@ impl Device {
     async fn attend(&mut self, decision: &Decision) {
         let (hub, now) = (decision.endpoint.hub.to_string(), Instant::now());
         let is_there = self.attached.as_deref() == Some(hub.as_str());
-        let due = if is_there { self.next_message } else { decision.connect_at };
+        let due = if is_there {
+            self.next_message
+        } else {
+            decision.connect_at
+        };
         if now < due {
             return;
         }

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use hubshift_hub::{
-    AzureHub, AzureSettings, DeviceWrite, EtagPair, Hub as _, HubDevice, Outcome,
-};
+use hubshift_hub::{AzureHub, AzureSettings, DeviceWrite, EtagPair, Hub as _, HubDevice, Outcome};
 use secrecy::SecretString;
 
 use crate::world::EmulatedHub;
@@ -28,7 +26,9 @@ impl Direct {
             call_deadline: Duration::from_secs(10),
             read_lag: Duration::ZERO,
         };
-        Ok(Self { hub: AzureHub::new(settings)? })
+        Ok(Self {
+            hub: AzureHub::new(settings)?,
+        })
     }
 
     /// One device.
@@ -52,7 +52,11 @@ impl Direct {
             .buffer_unordered(16)
             .try_collect()
             .await?;
-        Ok(devices.into_iter().flatten().map(|d| (d.identity.device_id.clone(), d)).collect())
+        Ok(devices
+            .into_iter()
+            .flatten()
+            .map(|d| (d.identity.device_id.clone(), d))
+            .collect())
     }
 
     /// Creates a device.
@@ -66,19 +70,21 @@ impl Direct {
         device: &str,
         edit: impl FnOnce(&mut DeviceWrite),
     ) -> anyhow::Result<()> {
-        let seen = self.get(device).await?.with_context(|| format!("{device} is not there"))?;
-        let etags =
-            EtagPair { identity: Some(seen.identity_etag.clone()), twin: Some(seen.twin_etag.clone()) };
-        let mut write =
-            DeviceWrite { identity: seen.identity, tags: seen.tags, desired: seen.desired };
+        let seen = self
+            .get(device)
+            .await?
+            .with_context(|| format!("{device} is not there"))?;
+        let etags = EtagPair {
+            identity: Some(seen.identity_etag.clone()),
+            twin: Some(seen.twin_etag.clone()),
+        };
+        let mut write = DeviceWrite {
+            identity: seen.identity,
+            tags: seen.tags,
+            desired: seen.desired,
+        };
         edit(&mut write);
         done(self.hub.update(&write, &etags).await).map(|_| ())
-    }
-
-    /// Deletes a device.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the auditor's own tests delete behind us"))]
-    pub(crate) async fn delete(&self, device: &str) -> anyhow::Result<()> {
-        done(self.hub.delete(device, "*").await)
     }
 }
 

@@ -66,7 +66,15 @@ pub(crate) fn judge(
         devices.entry(&entry.device).or_default().push(entry);
     }
     for (device, entries) in devices {
-        Case { device, entries: &entries, ledger, shown, listed, returns }.decide(&mut verdict);
+        Case {
+            device,
+            entries: &entries,
+            ledger,
+            shown,
+            listed,
+            returns,
+        }
+        .decide(&mut verdict);
     }
     judge_generations(ledger, shown, &mut verdict);
     judge_counters(ledger, shown, &mut verdict);
@@ -86,8 +94,12 @@ struct Case<'a> {
 impl Case<'_> {
     fn decide(&self, verdict: &mut Verdict) {
         let actual = self.shown.active.get(self.device).map(Expected::of);
-        let main: Vec<&Entry> =
-            self.entries.iter().copied().filter(|entry| entry.via == Via::Hubshift).collect();
+        let main: Vec<&Entry> = self
+            .entries
+            .iter()
+            .copied()
+            .filter(|entry| entry.via == Via::Hubshift)
+            .collect();
         self.decide_life(&main, actual.as_ref(), verdict);
         if let Some(actual) = &actual {
             self.decide_key(&main, actual, verdict);
@@ -102,15 +114,28 @@ impl Case<'_> {
 
     /// Is it there if, and only if, it should be?
     fn decide_life(&self, main: &[&Entry], actual: Option<&Expected>, verdict: &mut Verdict) {
-        let deleted = main.last().is_some_and(|entry| entry.change == Change::Delete);
-        let kept = self.ledger.resolved_kept.iter().any(|device| device == self.device);
+        let deleted = main
+            .last()
+            .is_some_and(|entry| entry.change == Change::Delete);
+        let kept = self
+            .ledger
+            .resolved_kept
+            .iter()
+            .any(|device| device == self.device);
         if deleted && actual.is_some() && !kept {
-            verdict.resurrected.push(format!("{}: deleted, and lives", self.device));
+            verdict
+                .resurrected
+                .push(format!("{}: deleted, and lives", self.device));
         }
-        let resolved_deleted =
-            self.ledger.resolved_deleted.iter().any(|device| device == self.device);
+        let resolved_deleted = self
+            .ledger
+            .resolved_deleted
+            .iter()
+            .any(|device| device == self.device);
         if !main.is_empty() && !deleted && actual.is_none() && !resolved_deleted {
-            verdict.lost.push(format!("{}: created, and is gone", self.device));
+            verdict
+                .lost
+                .push(format!("{}: created, and is gone", self.device));
         }
     }
 
@@ -120,10 +145,10 @@ impl Case<'_> {
             Change::Create(state) => Some(state),
             _ => None,
         });
-        if created.is_some_and(|state| state.key != actual.key)
-            && !self.is_listed("credential")
-        {
-            verdict.duplicated.push(format!("{}: its keys changed", self.device));
+        if created.is_some_and(|state| state.key != actual.key) && !self.is_listed("credential") {
+            verdict
+                .duplicated
+                .push(format!("{}: its keys changed", self.device));
         }
     }
 
@@ -201,9 +226,9 @@ impl Case<'_> {
     }
 
     fn part_written(&self, part: &str, via: Via, actual: &Expected) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.via == via && entry.change.part() == part && actual.shows(&entry.change))
+        self.entries.iter().any(|entry| {
+            entry.via == via && entry.change.part() == part && actual.shows(&entry.change)
+        })
     }
 }
 
@@ -215,9 +240,14 @@ fn parts(change: &Change) -> Vec<(String, Change)> {
             other => vec![(other.part(), other.clone())],
         };
     };
-    let tags = state.tags.iter().map(|(key, value)| Change::Tag(key.clone(), value.clone()));
-    let desired =
-        state.desired.iter().map(|(key, value)| Change::Desired(key.clone(), value.clone()));
+    let tags = state
+        .tags
+        .iter()
+        .map(|(key, value)| Change::Tag(key.clone(), value.clone()));
+    let desired = state
+        .desired
+        .iter()
+        .map(|(key, value)| Change::Desired(key.clone(), value.clone()));
     tags.chain(desired)
         .chain([Change::Enabled(state.enabled)])
         .map(|change| (change.part(), change))
@@ -240,7 +270,9 @@ fn judge_generations(ledger: &Ledger, shown: &Shown, verdict: &mut Verdict) {
         }
         let last = shown.generations.get(&(*hub, device.clone()));
         if last.is_some_and(|last| last != first) {
-            verdict.duplicated.push(format!("{device}: created a second time at {hub}"));
+            verdict
+                .duplicated
+                .push(format!("{device}: created a second time at {hub}"));
         }
     }
 }

@@ -68,21 +68,6 @@ impl Expected {
         }
     }
 
-    /// Takes a change.
-    pub(crate) fn apply(&mut self, change: &Change) {
-        match change {
-            Change::Create(state) => *self = state.clone(),
-            Change::Enabled(enabled) => self.enabled = *enabled,
-            Change::Tag(key, value) => {
-                self.tags.insert(key.clone(), value.clone());
-            }
-            Change::Desired(key, value) => {
-                self.desired.insert(key.clone(), value.clone());
-            }
-            Change::Delete => {}
-        }
-    }
-
     /// Whether it shows what the change wrote.
     pub(crate) fn shows(&self, change: &Change) -> bool {
         match change {
@@ -98,7 +83,10 @@ impl Expected {
 /// A fingerprint of secrets for the auditor's comparison.
 pub(crate) fn key_hash(credentials: &Credentials) -> String {
     let bytes = credentials.to_bytes();
-    Sha256::digest(bytes.as_slice()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes.as_slice())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// One acknowledged write.
@@ -132,7 +120,12 @@ impl Ledger {
     /// Notes a write that was just acknowledged.
     pub(crate) fn note(&mut self, via: Via, device: &str, change: Change) {
         let at = OffsetDateTime::now_utc();
-        self.entries.push(Entry { at, device: device.to_owned(), change, via });
+        self.entries.push(Entry {
+            at,
+            device: device.to_owned(),
+            change,
+            via,
+        });
     }
 
     /// Notes which life of a device a hub shows.

@@ -51,8 +51,10 @@ where
 /// Whether the call may be repeated as it is. A process that was killed cuts its streams off,
 /// which shows as any of these.
 fn is_passing(status: &Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded)
-        || (status.code() == Code::Unknown && hubshift_api::fault::reason(status).is_empty())
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded
+    ) || (status.code() == Code::Unknown && hubshift_api::fault::reason(status).is_empty())
         || (status.code() == Code::Internal && hubshift_api::fault::reason(status).is_empty())
 }
 
@@ -70,7 +72,9 @@ impl Operator {
 
     /// The fleet as it is.
     pub(crate) async fn fleet(&self) -> anyhow::Result<concierge::Fleet> {
-        let request = concierge::GetFleetRequest { name: self.fleet.clone() };
+        let request = concierge::GetFleetRequest {
+            name: self.fleet.clone(),
+        };
         let call = || {
             let (mut client, request) = (self.fleets.clone(), request.clone());
             async move { client.get_fleet(request).await }
@@ -79,12 +83,20 @@ impl Operator {
     }
 
     /// Waits until a hub is in a state.
-    pub(crate) async fn wait_for_hub(&self, hub: &str, state: types::HubState) -> anyhow::Result<()> {
+    pub(crate) async fn wait_for_hub(
+        &self,
+        hub: &str,
+        state: types::HubState,
+    ) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
             let fleet = self.fleet().await?;
             let name = format!("{}/hubs/{hub}", self.fleet);
-            let now = fleet.hubs.iter().find(|known| known.name == name).map(|known| known.state());
+            let now = fleet
+                .hubs
+                .iter()
+                .find(|known| known.name == name)
+                .map(|known| known.state());
             if now == Some(state) {
                 return Ok(());
             }
@@ -93,16 +105,6 @@ impl Operator {
             }
             sleep(Duration::from_millis(100)).await;
         }
-    }
-
-    /// How far the standbys are.
-    pub(crate) async fn replication(&self) -> anyhow::Result<registry::ReplicationStatus> {
-        let request = registry::GetReplicationStatusRequest { fleet: self.fleet.clone() };
-        let call = || {
-            let (mut client, request) = (self.replication.clone(), request.clone());
-            async move { client.get_replication_status(request).await }
-        };
-        Ok(retried(call).await?)
     }
 
     /// A pass to a standby, and its result.
@@ -153,10 +155,16 @@ impl Operator {
         let started = Instant::now();
         while !task.done {
             if started.elapsed() > PATIENCE {
-                bail!("task {} is still at {} after {PATIENCE:?}", task.name, task.step);
+                bail!(
+                    "task {} is still at {} after {PATIENCE:?}",
+                    task.name,
+                    task.step
+                );
             }
             sleep(Duration::from_millis(100)).await;
-            let request = registry::GetTaskRequest { name: task.name.clone() };
+            let request = registry::GetTaskRequest {
+                name: task.name.clone(),
+            };
             let call = || {
                 let (mut client, request) = (self.replication.clone(), request.clone());
                 async move { client.get_task(request).await }
@@ -178,7 +186,10 @@ impl Operator {
             let (mut client, request) = (self.failovers.clone(), request.clone());
             async move { client.start_failover(request).await }
         };
-        retried(call).await?.plan.context("the concierge sent no plan")
+        retried(call)
+            .await?
+            .plan
+            .context("the concierge sent no plan")
     }
 
     /// Starts a move.
@@ -219,7 +230,9 @@ impl Operator {
 
     /// A move as it is.
     pub(crate) async fn failover(&self, name: &str) -> anyhow::Result<concierge::Failover> {
-        let request = concierge::GetFailoverRequest { name: name.to_owned() };
+        let request = concierge::GetFailoverRequest {
+            name: name.to_owned(),
+        };
         let call = || {
             let (mut client, request) = (self.failovers.clone(), request.clone());
             async move { client.get_failover(request).await }
@@ -271,12 +284,15 @@ impl Operator {
             async move { client.plan_merge(request).await }
         };
         let merge = retried(call).await?;
-        self.wait_for_merge(&merge.name, merge::MergeState::Planned).await
+        self.wait_for_merge(&merge.name, merge::MergeState::Planned)
+            .await
     }
 
     /// A merge as it is.
     pub(crate) async fn merge(&self, name: &str) -> anyhow::Result<merge::Merge> {
-        let request = merge::GetMergeRequest { name: name.to_owned() };
+        let request = merge::GetMergeRequest {
+            name: name.to_owned(),
+        };
         let call = || {
             let (mut client, request) = (self.merges.clone(), request.clone());
             async move { client.get_merge(request).await }
@@ -375,5 +391,8 @@ impl Operator {
 }
 
 fn failure(failure: Option<types::Failure>) -> String {
-    failure.map_or_else(|| "no reason given".into(), |f| format!("{} ({})", f.message, f.reason))
+    failure.map_or_else(
+        || "no reason given".into(),
+        |f| format!("{} ({})", f.message, f.reason),
+    )
 }

@@ -27,7 +27,12 @@ pub(crate) struct Sides {
 impl Sides {
     /// A document that both regions have.
     pub(crate) fn new(base: Value, east: Value, west: Value) -> Self {
-        Self { base: Some(base), east: Some(east), west: Some(west), version: 1 }
+        Self {
+            base: Some(base),
+            east: Some(east),
+            west: Some(west),
+            version: 1,
+        }
     }
 }
 
@@ -43,7 +48,11 @@ impl OwnStore {
 
     /// What both regions have, when they have the same.
     pub(crate) fn agreed(&self, key: &str) -> Option<Value> {
-        self.lock().get(key).filter(|sides| sides.east == sides.west)?.west.clone()
+        self.lock()
+            .get(key)
+            .filter(|sides| sides.east == sides.west)?
+            .west
+            .clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Sides>> {
@@ -63,7 +72,8 @@ impl OwnStore {
     }
 }
 
-type Branches = tokio_stream::Iter<std::vec::IntoIter<Result<merge::StreamBranchesResponse, Status>>>;
+type Branches =
+    tokio_stream::Iter<std::vec::IntoIter<Result<merge::StreamBranchesResponse, Status>>>;
 
 #[tonic::async_trait]
 impl MetadataSourceService for OwnStore {

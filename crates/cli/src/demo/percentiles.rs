@@ -18,9 +18,15 @@ impl Percentiles {
         durations.sort_unstable();
         let at = |percent: usize| {
             let index = (durations.len() * percent).div_ceil(100).max(1) - 1;
-            durations.get(index).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+            durations
+                .get(index)
+                .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
         };
-        Self { p50_ms: at(50), p95_ms: at(95), p100_ms: at(100) }
+        Self {
+            p50_ms: at(50),
+            p95_ms: at(95),
+            p100_ms: at(100),
+        }
     }
 }
 

@@ -100,7 +100,10 @@ impl Report {
             ("LOST", &self.verdict.lost),
             ("DUPLICATED", &self.verdict.duplicated),
             ("RESURRECTED", &self.verdict.resurrected),
-            ("went with the hub, past Hubshift", &self.verdict.past_us_gone),
+            (
+                "went with the hub, past Hubshift",
+                &self.verdict.past_us_gone,
+            ),
         ] {
             for line in lines.iter().take(20) {
                 println!("    {word}: {line}");
@@ -115,12 +118,19 @@ impl Report {
         println!(
             "  RPO: bound {:.1} s{}, actual {:.1} s   digests equal: {}   epochs rise: {}",
             self.rpo_bound_s,
-            if self.rpo_window_open { " (window open: no hard fence)" } else { "" },
+            if self.rpo_window_open {
+                " (window open: no hard fence)"
+            } else {
+                ""
+            },
             self.rpo_actual.seconds,
             self.digests_equal,
             self.epochs_strictly_rising
         );
-        println!("  {:<10} {:>7} {:>14} {:>26}", "move", "epoch", "control plane", "attached p50/p95/p100");
+        println!(
+            "  {:<10} {:>7} {:>14} {:>26}",
+            "move", "epoch", "control plane", "attached p50/p95/p100"
+        );
         for step in &self.failovers {
             println!(
                 "  {:<10} {:>7} {:>11} ms {:>7}/{}/{} ms ({} devices)",

@@ -13,8 +13,13 @@ use crate::world::{Layout, Tuning, World};
 pub(crate) async fn run(args: DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
     let devices = seed::devices(&args.seed)?;
     let started = Instant::now();
-    let folder = tempfile::Builder::new().prefix("hubshift-demo-").tempdir()?;
-    let root = args.keep.clone().unwrap_or_else(|| folder.path().to_owned());
+    let folder = tempfile::Builder::new()
+        .prefix("hubshift-demo-")
+        .tempdir()?;
+    let root = args
+        .keep
+        .clone()
+        .unwrap_or_else(|| folder.path().to_owned());
     let mut layout = Layout::create(&root, Tuning::demo())?;
     layout.otlp_endpoint = args.otlp.clone();
     eprintln!("starting PostgreSQL, two hubs and three services …");
@@ -32,11 +37,18 @@ pub(crate) async fn run(args: DemoArgs, json: bool) -> anyhow::Result<ExitCode> 
     } else {
         report.print();
     }
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if report.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// When the story breaks off, its logs are what a person needs.
 fn keep_logs(root: &std::path::Path, folder: tempfile::TempDir) {
     let kept = folder.keep();
-    eprintln!("the demo's folder is kept for its logs: {}", if root == kept { &kept } else { root }.display());
+    eprintln!(
+        "the demo's folder is kept for its logs: {}",
+        if root == kept { &kept } else { root }.display()
+    );
 }

@@ -46,10 +46,18 @@ fn parse(text: &str) -> anyhow::Result<Vec<ExportImportDevice>> {
         Ok(file) if file.notice.is_some() => {
             bail!("the file was exported without keys; export it with excludeKeysInExport=false")
         }
-        Ok(file) => Ok(file.devices.into_iter().filter(|d| d.module_id.is_none()).collect()),
+        Ok(file) => Ok(file
+            .devices
+            .into_iter()
+            .filter(|d| d.module_id.is_none())
+            .collect()),
         Err(errors) => {
             let lines: Vec<String> = errors.iter().take(20).map(ToString::to_string).collect();
-            bail!("{} bad lines; no device was loaded\n{}", errors.len(), lines.join("\n"))
+            bail!(
+                "{} bad lines; no device was loaded\n{}",
+                errors.len(),
+                lines.join("\n")
+            )
         }
     }
 }
@@ -57,20 +65,34 @@ fn parse(text: &str) -> anyhow::Result<Vec<ExportImportDevice>> {
 /// The mix of a real fleet: mostly keys, some certificates, a few disabled.
 fn made_up(number: u32) -> anyhow::Result<ExportImportDevice> {
     let (authentication, kind) = match number % 20 {
-        7 => (Authentication::self_signed(thumbprint(number, 'A'), None), "gateway"),
+        7 => (
+            Authentication::self_signed(thumbprint(number, 'A'), None),
+            "gateway",
+        ),
         13 => (Authentication::certificate_authority(), "meter"),
-        _ => (Authentication::sas(Secret::generate()?, Secret::generate()?), "thermostat"),
+        _ => (
+            Authentication::sas(Secret::generate()?, Secret::generate()?),
+            "thermostat",
+        ),
     };
-    let disabled = number % 50 == 0;
+    let disabled = number.is_multiple_of(50);
     let site = format!("site-{}", number % 12);
     Ok(ExportImportDevice {
         id: format!("{kind}-{number:04}"),
-        status: Some(if disabled { Status::Disabled } else { Status::Enabled }),
+        status: Some(if disabled {
+            Status::Disabled
+        } else {
+            Status::Enabled
+        }),
         status_reason: disabled.then(|| "returned to the workshop".to_owned()),
         authentication: Some(authentication),
-        tags: Some(object(json!({"site": site, "floor": number % 5, "kind": kind}))),
+        tags: Some(object(
+            json!({"site": site, "floor": number % 5, "kind": kind}),
+        )),
         properties: Some(Properties {
-            desired: Some(object(json!({"interval": 30 + number % 4 * 10, "unit": "C"}))),
+            desired: Some(object(
+                json!({"interval": 30 + number % 4 * 10, "unit": "C"}),
+            )),
             reported: None,
         }),
         capabilities: Some(Capabilities { iot_edge: false }),
@@ -98,7 +120,11 @@ pub(crate) async fn load(
     devices: &[ExportImportDevice],
 ) -> anyhow::Result<usize> {
     let client = client(hub)?;
-    let url = format!("https://{}/devices?api-version={}", hub.host(), api_version::SENT);
+    let url = format!(
+        "https://{}/devices?api-version={}",
+        hub.host(),
+        api_version::SENT
+    );
     let mut created = 0;
     for chunk in devices.chunks(100) {
         let mut entries = chunk.to_vec();
@@ -112,10 +138,17 @@ pub(crate) async fn load(
             .json(&entries)
             .send()
             .await?;
-        let result: BulkResult = answer.json().await.context("the hub did not take the devices")?;
+        let result: BulkResult = answer
+            .json()
+            .await
+            .context("the hub did not take the devices")?;
         let taken = |error: &&hubshift_azure::BulkError| error.error_code != "DeviceAlreadyExists";
         if let Some(error) = result.errors.iter().find(taken) {
-            bail!("device {} was refused: {}", error.device_id, error.error_code);
+            bail!(
+                "device {} was refused: {}",
+                error.device_id,
+                error.error_code
+            );
         }
         created += chunk.len() - result.errors.len();
     }
@@ -125,12 +158,19 @@ pub(crate) async fn load(
 /// A client that trusts the hub.
 fn client(hub: &EmulatedHub) -> anyhow::Result<reqwest::Client> {
     let ca = reqwest::Certificate::from_pem(&fs::read(hub.ca_file())?)?;
-    Ok(reqwest::Client::builder().add_root_certificate(ca).build()?)
+    Ok(reqwest::Client::builder()
+        .add_root_certificate(ca)
+        .build()?)
 }
 
 fn token(hub: &EmulatedHub) -> anyhow::Result<Secret> {
     let expiry = OffsetDateTime::now_utc() + time::Duration::minutes(5);
-    Ok(sas::token(&hub.host(), &Secret::new(hub.policy_key()), Some(hub.policy()), expiry)?)
+    Ok(sas::token(
+        &hub.host(),
+        &Secret::new(hub.policy_key()),
+        Some(hub.policy()),
+        expiry,
+    )?)
 }
 
 #[cfg(test)]
@@ -142,10 +182,16 @@ mod tests {
         let devices = devices(&SeedArgs::default()).unwrap();
         assert!(devices.len() >= 100);
         assert!(devices.iter().any(|d| d.status == Some(Status::Disabled)));
-        let kinds: std::collections::HashSet<String> =
-            devices.iter().filter_map(|d| Some(format!("{:?}", d.authentication.as_ref()?.kind))).collect();
+        let kinds: std::collections::HashSet<String> = devices
+            .iter()
+            .filter_map(|d| Some(format!("{:?}", d.authentication.as_ref()?.kind)))
+            .collect();
         assert_eq!(kinds.len(), 3, "{kinds:?}");
-        let error = parse(&format!("{}\n{{\"id\":\"x\"", SAMPLE.lines().next().unwrap())).unwrap_err();
+        let error = parse(&format!(
+            "{}\n{{\"id\":\"x\"",
+            SAMPLE.lines().next().unwrap()
+        ))
+        .unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
     }
 }

@@ -32,7 +32,10 @@ pub(crate) fn write(
 }
 
 fn save(layout: &Layout, name: &str, table: Table) -> anyhow::Result<PathBuf> {
-    layout.write_secret(&format!("config/{name}.toml"), &toml::to_string_pretty(&table)?)
+    layout.write_secret(
+        &format!("config/{name}.toml"),
+        &toml::to_string_pretty(&table)?,
+    )
 }
 
 fn concierge(layout: &Layout, database: &WorldDatabase, tls: (PathBuf, PathBuf)) -> Table {
@@ -69,9 +72,21 @@ fn registry_sync(layout: &Layout, database: &WorldDatabase) -> Table {
     table.insert("listen".into(), local(layout.ports.registry));
     table.insert("admin_listen".into(), local(layout.ports.registry_admin));
     table.insert("database_url".into(), text(database.url("registry")));
-    table.insert("kek".into(), text(format!("file:{}", layout.path("secrets/kek").display())));
-    table.insert("backup_stores".into(), Value::Array(vec![store("east"), store("west")]));
-    table.insert("backup_key".into(), text(format!("file:{}", layout.path("secrets/backup-key").display())));
+    table.insert(
+        "kek".into(),
+        text(format!("file:{}", layout.path("secrets/kek").display())),
+    );
+    table.insert(
+        "backup_stores".into(),
+        Value::Array(vec![store("east"), store("west")]),
+    );
+    table.insert(
+        "backup_key".into(),
+        text(format!(
+            "file:{}",
+            layout.path("secrets/backup-key").display()
+        )),
+    );
     table.insert("create_keys".into(), Value::Boolean(true));
     table.insert("replica".into(), text("registry-sync-1"));
     table.insert("sync_interval".into(), span(layout.tuning.sync_interval));

@@ -40,17 +40,25 @@ impl WorldDatabase {
 
     async fn prepare(&self) -> anyhow::Result<()> {
         let admin = PgPool::connect(&self.cluster.superuser_url()).await?;
-        sqlx::raw_sql(ROLES).execute(&admin).await.context("the roles could not be made")?;
+        sqlx::raw_sql(ROLES)
+            .execute(&admin)
+            .await
+            .context("the roles could not be made")?;
         for (role, password) in &self.passwords {
             let statement = format!("alter role hubshift_{role} password '{password}'");
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&admin).await?;
-        }
-        let exists: bool =
-            sqlx::query_scalar("select exists (select from pg_database where datname = 'hubshift')")
-                .fetch_one(&admin)
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&admin)
                 .await?;
+        }
+        let exists: bool = sqlx::query_scalar(
+            "select exists (select from pg_database where datname = 'hubshift')",
+        )
+        .fetch_one(&admin)
+        .await?;
         if !exists {
-            sqlx::raw_sql("create database hubshift").execute(&admin).await?;
+            sqlx::raw_sql("create database hubshift")
+                .execute(&admin)
+                .await?;
         }
         admin.close().await;
         let pool = PgPool::connect(&self.superuser_url()).await?;
@@ -61,8 +69,13 @@ impl WorldDatabase {
 
     /// The URL of a service's role.
     pub(crate) fn url(&self, role: &str) -> String {
-        let password = self.passwords.get(role).map(String::as_str).unwrap_or_default();
-        self.cluster.url(&format!("hubshift_{role}"), password, DATABASE)
+        let password = self
+            .passwords
+            .get(role)
+            .map(String::as_str)
+            .unwrap_or_default();
+        self.cluster
+            .url(&format!("hubshift_{role}"), password, DATABASE)
     }
 
     fn superuser_url(&self) -> String {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::layout::Layout;
-use super::ports::free_port;
+use super::layout::{Layout, kept_port};
 use super::process::{Recipe, Supervised};
 
 /// Which of the two.
@@ -49,8 +48,8 @@ impl EmulatedHub {
         let key = layout.secret(&format!("secrets/{}-policy", side.slug()))?;
         let mut hub = Self {
             side,
-            port: free_port()?,
-            admin_port: free_port()?,
+            port: kept_port(layout.root(), &format!("hub-{}", side.slug()))?,
+            admin_port: kept_port(layout.root(), &format!("hub-{}-admin", side.slug()))?,
             key,
             layout: layout.clone(),
             process: None,
@@ -82,20 +81,35 @@ impl EmulatedHub {
             format!("--admin=127.0.0.1:{}", self.admin_port),
         ];
         let log = self.layout.path(&format!("logs/hub-{slug}.log"));
-        let name = if slug == "east" { "hub-east" } else { "hub-west" };
-        self.process = Some(Supervised::start(Recipe { name, args: args.into(), log })?);
+        let name = if slug == "east" {
+            "hub-east"
+        } else {
+            "hub-west"
+        };
+        self.process = Some(Supervised::start(Recipe {
+            name,
+            args: args.into(),
+            log,
+        })?);
         self.wait_ready().await
     }
 
     async fn wait_ready(&self) -> anyhow::Result<()> {
         let url = self.admin_url("healthz");
         for _ in 0..200 {
-            if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+            if reqwest::get(&url)
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        anyhow::bail!("hub {} did not come up; see {}/logs", self.side.slug(), self.layout.root().display())
+        anyhow::bail!(
+            "hub {} did not come up; see {}/logs",
+            self.side.slug(),
+            self.layout.root().display()
+        )
     }
 
     /// Kills the process: the region burns.
@@ -108,7 +122,9 @@ impl EmulatedHub {
     /// Keeps a copy of what the hub holds now, to come back to.
     pub(crate) async fn keep_copy(&self) -> anyhow::Result<()> {
         let copied = tokio::fs::copy(self.data_file(), self.copy_file()).await;
-        copied.map(|_| ()).context("the hub's data could not be copied")
+        copied
+            .map(|_| ())
+            .context("the hub's data could not be copied")
     }
 
     /// Makes the hub, while it is off, what the copy was.
@@ -136,7 +152,10 @@ impl EmulatedHub {
 
     /// Calls that the hub counted, by operation.
     pub(crate) async fn requests(&self) -> anyhow::Result<Value> {
-        Ok(reqwest::get(self.admin_url("requests")).await?.json().await?)
+        Ok(reqwest::get(self.admin_url("requests"))
+            .await?
+            .json()
+            .await?)
     }
 
     fn admin_url(&self, path: &str) -> String {
@@ -148,7 +167,8 @@ impl EmulatedHub {
     }
 
     fn copy_file(&self) -> PathBuf {
-        self.layout.path(&format!("hub-{}.copy.jsonl", self.side.slug()))
+        self.layout
+            .path(&format!("hub-{}.copy.jsonl", self.side.slug()))
     }
 
     /// Host and port, as devices are told.
@@ -158,7 +178,8 @@ impl EmulatedHub {
 
     /// The certificate authority to trust.
     pub(crate) fn ca_file(&self) -> PathBuf {
-        self.layout.path(&format!("tls/{}/ca.pem", self.side.slug()))
+        self.layout
+            .path(&format!("tls/{}/ca.pem", self.side.slug()))
     }
 
     /// The key of the hub's owner policy.
@@ -173,12 +194,18 @@ impl EmulatedHub {
 
     /// Where registry-sync finds the connection string.
     pub(crate) fn secret_ref(&self) -> String {
-        let path = self.layout.path(&format!("secrets/{}-connection-string", self.side.slug()));
+        let path = self
+            .layout
+            .path(&format!("secrets/{}-connection-string", self.side.slug()));
         format!("file:{}", path.display())
     }
 
     fn connection_string(&self) -> String {
-        format!("HostName={};SharedAccessKeyName={POLICY};SharedAccessKey={}", self.host(), self.key)
+        format!(
+            "HostName={};SharedAccessKeyName={POLICY};SharedAccessKey={}",
+            self.host(),
+            self.key
+        )
     }
 
     /// Which of the two.

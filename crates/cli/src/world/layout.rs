@@ -55,6 +55,35 @@ pub(crate) struct Ports {
     pub(crate) merge_admin: u16,
 }
 
+impl Ports {
+    fn of(root: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            concierge_public: kept_port(root, "concierge-public")?,
+            concierge_operator: kept_port(root, "concierge-operator")?,
+            concierge_admin: kept_port(root, "concierge-admin")?,
+            registry: kept_port(root, "registry")?,
+            registry_admin: kept_port(root, "registry-admin")?,
+            merge: kept_port(root, "merge")?,
+            merge_admin: kept_port(root, "merge-admin")?,
+        })
+    }
+}
+
+/// A port that is chosen once and kept: routes and connections of a world that is started again
+/// still name it.
+pub(crate) fn kept_port(root: &Path, name: &str) -> anyhow::Result<u16> {
+    let path = root.join("ports").join(name);
+    if let Ok(text) = fs::read_to_string(&path) {
+        return text
+            .trim()
+            .parse()
+            .with_context(|| format!("{} is no port", path.display()));
+    }
+    let port = free_port()?;
+    fs::write(&path, port.to_string())?;
+    Ok(port)
+}
+
 /// A world's folder, ports and times.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
@@ -67,23 +96,28 @@ pub(crate) struct Layout {
 impl Layout {
     /// Makes the folder and picks ports.
     pub(crate) fn create(root: &Path, tuning: Tuning) -> anyhow::Result<Self> {
-        for folder in ["config", "secrets", "logs", "tls", "concierge", "backup/east", "backup/west"]
-        {
+        for folder in [
+            "config",
+            "secrets",
+            "ports",
+            "logs",
+            "tls",
+            "concierge",
+            "backup/east",
+            "backup/west",
+        ] {
             let path = root.join(folder);
             fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
         }
         fs::set_permissions(root.join("secrets"), fs::Permissions::from_mode(0o700))?;
-        let ports = Ports {
-            concierge_public: free_port()?,
-            concierge_operator: free_port()?,
-            concierge_admin: free_port()?,
-            registry: free_port()?,
-            registry_admin: free_port()?,
-            merge: free_port()?,
-            merge_admin: free_port()?,
-        };
+        let ports = Ports::of(root)?;
         let root = fs::canonicalize(root)?;
-        Ok(Self { root, ports, tuning, otlp_endpoint: None })
+        Ok(Self {
+            root,
+            ports,
+            tuning,
+            otlp_endpoint: None,
+        })
     }
 
     /// The folder.
@@ -121,7 +155,12 @@ impl Layout {
         use std::io::Write as _;
         let path = self.path(relative);
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
         file.write_all(text.as_bytes())?;
         Ok(path)
     }

@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
@@ -28,7 +28,6 @@ pub(crate) struct Recipe {
 pub(crate) struct Supervised {
     name: &'static str,
     pid: Arc<AtomicU32>,
-    starts: Arc<AtomicU64>,
     stop: CancellationToken,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -38,22 +37,20 @@ impl Supervised {
     pub(crate) fn start(recipe: Recipe) -> anyhow::Result<Self> {
         let child = spawn(&recipe)?;
         let pid = Arc::new(AtomicU32::new(child.id().unwrap_or(0)));
-        let starts = Arc::new(AtomicU64::new(1));
         let stop = CancellationToken::new();
         let name = recipe.name;
-        let watcher =
-            tokio::spawn(supervise(recipe, child, pid.clone(), starts.clone(), stop.clone()));
-        Ok(Self { name, pid, starts, stop, watcher: Mutex::new(Some(watcher)) })
+        let watcher = tokio::spawn(supervise(recipe, child, pid.clone(), stop.clone()));
+        Ok(Self {
+            name,
+            pid,
+            stop,
+            watcher: Mutex::new(Some(watcher)),
+        })
     }
 
     /// The child's name.
     pub(crate) fn name(&self) -> &'static str {
         self.name
-    }
-
-    /// How often it was started.
-    pub(crate) fn starts(&self) -> u64 {
-        self.starts.load(Ordering::Relaxed)
     }
 
     /// Kills it with SIGKILL; the supervisor starts it again.
@@ -72,7 +69,10 @@ impl Supervised {
 }
 
 async fn kill_process(pid: u32) -> anyhow::Result<()> {
-    let status = Command::new("kill").args(["-KILL", &pid.to_string()]).status().await?;
+    let status = Command::new("kill")
+        .args(["-KILL", &pid.to_string()])
+        .status()
+        .await?;
     anyhow::ensure!(status.success(), "kill -KILL {pid} failed");
     Ok(())
 }
@@ -100,13 +100,7 @@ fn open_log(path: &Path) -> anyhow::Result<std::fs::File> {
     opened.with_context(|| format!("cannot write {}", path.display()))
 }
 
-async fn supervise(
-    recipe: Recipe,
-    mut child: Child,
-    pid: Arc<AtomicU32>,
-    starts: Arc<AtomicU64>,
-    stop: CancellationToken,
-) {
+async fn supervise(recipe: Recipe, mut child: Child, pid: Arc<AtomicU32>, stop: CancellationToken) {
     loop {
         // Held: waiting for a child closes its standard input, which tells it to stop.
         let _stdin = child.stdin.take();
@@ -123,11 +117,14 @@ async fn supervise(
         match spawn(&recipe) {
             Ok(next) => {
                 pid.store(next.id().unwrap_or(0), Ordering::Relaxed);
-                starts.fetch_add(1, Ordering::Relaxed);
                 child = next;
             }
             Err(error) => {
-                tracing::error!(process = recipe.name, error = format!("{error:#}"), "not started");
+                tracing::error!(
+                    process = recipe.name,
+                    error = format!("{error:#}"),
+                    "not started"
+                );
                 return;
             }
         }

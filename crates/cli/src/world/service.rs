@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use hubshift_shell::telemetry::{self, TelemetryConfig};
 use hubshift_shell::shutdown;
+use hubshift_shell::telemetry::{self, TelemetryConfig};
 
 /// Which process to be.
 #[derive(Debug, clap::Args)]

@@ -40,7 +40,13 @@ impl World {
         let tls = authority.issue("concierge", &names)?;
         let files = config::write(&layout, &database, tls)?;
         let services = start_services(&layout, &files)?;
-        let world = Self { layout, east, west, services, database };
+        let world = Self {
+            layout,
+            east,
+            west,
+            services,
+            database,
+        };
         world.wait_until_serving().await?;
         Ok(world)
     }
@@ -67,18 +73,23 @@ impl World {
 
     async fn wait_until_serving(&self) -> anyhow::Result<()> {
         let layout = &self.layout;
-        for url in [layout.registry_url(), layout.merge_url(), layout.operator_url()] {
+        for url in [
+            layout.registry_url(),
+            layout.merge_url(),
+            layout.operator_url(),
+        ] {
             let channel = channel(&url)?;
-            wait_healthy(channel)
-                .await
-                .with_context(|| format!("{url} does not serve; see {}/logs", layout.root().display()))?;
+            wait_healthy(channel).await.with_context(|| {
+                format!("{url} does not serve; see {}/logs", layout.root().display())
+            })?;
         }
         Ok(())
     }
 
     /// Makes the fleet and connects its hubs, unless that was done before.
     pub(crate) async fn adopt_fleet(&self, device_count: u64) -> anyhow::Result<()> {
-        let mut fleets = pb::concierge::fleet_service_client::FleetServiceClient::new(self.concierge()?);
+        let mut fleets =
+            pb::concierge::fleet_service_client::FleetServiceClient::new(self.concierge()?);
         let request = pb::concierge::CreateFleetRequest {
             fleet_id: FLEET.into(),
             fleet: Some(self.fleet(device_count)),
@@ -150,7 +161,11 @@ fn start_services(layout: &Layout, files: &ConfigFiles) -> anyhow::Result<[Super
     let start = |name: &'static str, file: &std::path::Path| {
         let args = ["service", name, "--config", &file.display().to_string()].map(String::from);
         let log = layout.path(&format!("logs/{name}.log"));
-        Supervised::start(Recipe { name, args: args.into(), log })
+        Supervised::start(Recipe {
+            name,
+            args: args.into(),
+            log,
+        })
     };
     Ok([
         start("registry-sync", &files.registry_sync)?,
@@ -174,7 +189,9 @@ async fn wait_healthy(channel: GrpcChannel) -> anyhow::Result<()> {
     let mut health = HealthClient::new(channel);
     let mut last = String::new();
     for _ in 0..200 {
-        let request = HealthCheckRequest { service: String::new() };
+        let request = HealthCheckRequest {
+            service: String::new(),
+        };
         match health.check(request).await {
             Ok(answer) if answer.get_ref().status == SERVING => return Ok(()),
             Ok(_) => last = "it says NOT_SERVING".into(),

@@ -30,7 +30,10 @@ pub(crate) async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
     let devices = seed::devices(&args.seed)?;
     let mut layout = Layout::create(&args.dir, Tuning::demo())?;
     layout.otlp_endpoint = args.otlp;
-    eprintln!("starting PostgreSQL, two hubs and three services in {} …", layout.root().display());
+    eprintln!(
+        "starting PostgreSQL, two hubs and three services in {} …",
+        layout.root().display()
+    );
     let world = World::start(layout, false).await?;
     world.adopt_fleet(devices.len() as u64).await?;
     let added = seed::load(&world.east, &devices).await?;

@@ -76,6 +76,8 @@ pub struct DeviceClient {
     current: usize,
     etag: Option<String>,
     key_set: Option<String>,
+    /// Whether the key set was taken since the last save.
+    has_learned: bool,
     state: Option<StateFile>,
 }
 
@@ -96,6 +98,7 @@ impl DeviceClient {
             current: 0,
             etag: None,
             key_set: None,
+            has_learned: false,
             state: config.state_file.map(|path| StateFile { path }),
         };
         client.restore()?;
@@ -187,6 +190,7 @@ impl DeviceClient {
             {
                 let document = http::key_document(&self.http, concierge).await?;
                 self.key_set = Some(self.core.trust_mut().learn(&document)?);
+                self.has_learned = true;
                 Ok(self
                     .core
                     .on_answer(answer, Instant::now(), rand::random())?)
@@ -197,6 +201,8 @@ impl DeviceClient {
 
     async fn follow_up(&mut self, concierge: &Url, outcome: Outcome) {
         match outcome {
+            // A restart must not go back to a key that was taken out since.
+            Outcome::Unchanged if std::mem::take(&mut self.has_learned) => self.save(),
             Outcome::Unchanged => {}
             Outcome::Accepted => self.save(),
             Outcome::Present(route) => {

@@ -1,6 +1,6 @@
 //! Fleets as operators see them, from the database.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hubshift_api::pb::concierge::{Adoption, BackEnd, Debt, Fleet, Hub};
@@ -57,7 +57,7 @@ pub(super) async fn fleet(
 }
 
 fn wire_hub(fleet_id: &str, hub: &HubRow) -> Result<Hub, StoreError> {
-    let labels: HashMap<String, String> =
+    let labels: BTreeMap<String, String> =
         serde_json::from_value(hub.labels.clone()).unwrap_or_default();
     Ok(Hub {
         name: format!("fleets/{fleet_id}/hubs/{}", hub.hub_id),

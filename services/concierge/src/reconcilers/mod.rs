@@ -54,7 +54,11 @@ async fn tick(app: &App, ticks: u32) -> Result<(), StoreError> {
         let Some(last) = page.last() else { break };
         after.clone_from(&last.fleet_id);
         for row in &page {
-            one_fleet(app, row).await?;
+            // One fleet that can't be looked at must not hold back those after it.
+            if let Err(error) = one_fleet(app, row).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(fleet = row.fleet_id, error, "a fleet was not reconciled");
+            }
         }
     }
     if ticks.is_multiple_of(PURGE_EVERY) {

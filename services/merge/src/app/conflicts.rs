@@ -26,7 +26,12 @@ impl App {
         &self,
         wanted: Wanted,
     ) -> Result<(Vec<pb::Conflict>, Option<Cursor>), MergeError> {
-        let Wanted { fleet, filter, after, limit } = wanted;
+        let Wanted {
+            fleet,
+            filter,
+            after,
+            limit,
+        } = wanted;
         let mut connection = self.pool.acquire().await.map_err(StoreError::from)?;
         let fleet = fleet.as_str();
         let mut rows = conflict::page(&mut connection, fleet, &filter, after, limit + 1).await?;

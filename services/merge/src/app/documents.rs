@@ -52,7 +52,10 @@ pub(crate) async fn put(
         .await?
         .ok_or_else(|| DocumentError::NoFleet(put.at.fleet.clone()))?;
     if put.epoch > authority.epoch {
-        return Err(DocumentError::EpochAhead { known: authority.epoch, given: put.epoch });
+        return Err(DocumentError::EpochAhead {
+            known: authority.epoch,
+            given: put.epoch,
+        });
     }
     let stored = document::lock(connection, &put.at).await?;
     let in_place = put.origin == authority.hub && put.epoch == authority.epoch;
@@ -65,7 +68,11 @@ pub(crate) async fn put(
     let wish = Write {
         seen,
         value: put.value.clone(),
-        stamp: Stamp { epoch: put.epoch, sequence: sequence(), origin: put.origin.clone() },
+        stamp: Stamp {
+            epoch: put.epoch,
+            sequence: sequence(),
+            origin: put.origin.clone(),
+        },
         incarnation: 0,
     };
     let (document, is_branch) = match write(&known, wish, &authority) {
@@ -80,14 +87,28 @@ pub(crate) async fn put(
 }
 
 fn main_line(stored: Option<&StoredDocument>) -> Vec<Branch> {
-    stored.map(|document| document.main.clone()).into_iter().collect()
+    stored
+        .map(|document| document.main.clone())
+        .into_iter()
+        .collect()
 }
 
 fn seen_by(stored: &StoredDocument, put: &PutDocument) -> VersionVector {
-    let before = if stored.main.stamp.epoch <= put.epoch { Some(&stored.main) } else { None };
-    let base = before.or(stored.base.as_ref()).map(|branch| branch.version.clone());
-    let own = stored.aside.iter().filter(|branch| branch.stamp.origin == put.origin);
-    own.fold(base.unwrap_or_default(), |seen, branch| seen.join(&branch.version))
+    let before = if stored.main.stamp.epoch <= put.epoch {
+        Some(&stored.main)
+    } else {
+        None
+    };
+    let base = before
+        .or(stored.base.as_ref())
+        .map(|branch| branch.version.clone());
+    let own = stored
+        .aside
+        .iter()
+        .filter(|branch| branch.stamp.origin == put.origin);
+    own.fold(base.unwrap_or_default(), |seen, branch| {
+        seen.join(&branch.version)
+    })
 }
 
 /// Microseconds: rises with every write of one document, because its row is held meanwhile.
@@ -96,7 +117,9 @@ fn sequence() -> i64 {
 }
 
 fn place(stored: Option<StoredDocument>, branch: Branch, put: &PutDocument) -> StoredDocument {
-    let Some(mut document) = stored else { return fresh(branch, put) };
+    let Some(mut document) = stored else {
+        return fresh(branch, put);
+    };
     if document.main.stamp.epoch < branch.stamp.epoch && document.aside.is_empty() {
         document.base = Some(document.main);
     }
@@ -106,11 +129,15 @@ fn place(stored: Option<StoredDocument>, branch: Branch, put: &PutDocument) -> S
 }
 
 fn set_aside(stored: Option<StoredDocument>, branch: Branch, put: &PutDocument) -> StoredDocument {
-    let Some(mut document) = stored else { return fresh(branch, put) };
+    let Some(mut document) = stored else {
+        return fresh(branch, put);
+    };
     if document.base.is_none() && document.main.stamp.epoch <= put.epoch {
         document.base = Some(document.main.clone());
     }
-    document.aside.retain(|old| old.stamp.origin != branch.stamp.origin);
+    document
+        .aside
+        .retain(|old| old.stamp.origin != branch.stamp.origin);
     document.aside.push(branch);
     document
 }
@@ -131,15 +158,22 @@ pub(crate) fn version_text(version: &VersionVector) -> String {
     if version.iter().next().is_none() {
         return String::new();
     }
-    version.iter().map(|(hub, count)| format!("{hub}:{count}")).collect::<Vec<_>>().join(",")
+    version
+        .iter()
+        .map(|(hub, count)| format!("{hub}:{count}"))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Reads a version from its text; empty is the version of a document that is not there.
 pub(crate) fn parse_version(text: &str) -> Option<VersionVector> {
-    let entries = text.split(',').filter(|entry| !entry.is_empty()).map(|entry| {
-        let (hub, count) = entry.split_once(':')?;
-        Some((HubId::new(hub).ok()?, count.parse::<u64>().ok()?))
-    });
+    let entries = text
+        .split(',')
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| {
+            let (hub, count) = entry.split_once(':')?;
+            Some((HubId::new(hub).ok()?, count.parse::<u64>().ok()?))
+        });
     entries.collect()
 }
 
@@ -164,7 +198,9 @@ pub(crate) async fn merge_some(
     let keys = document::with_branches(connection, fleet, limit).await?;
     let mut clashes = Vec::new();
     for at in &keys {
-        let Some(stored) = document::lock(connection, at).await? else { continue };
+        let Some(stored) = document::lock(connection, at).await? else {
+            continue;
+        };
         let policy = document::policy(connection, fleet, &at.namespace).await?;
         let (document, found) = bring_together(&stored, policy);
         let is_open = document.has_conflicts;

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::FleetId;
+use hubshift_domain::identity::canonical_json;
 use hubshift_domain::inbox::{
     Accepted, Decision, Envelope, Event, EventKind, KeyState, Now, OriginState, Step, receive,
 };
-use hubshift_domain::identity::canonical_json;
 use hubshift_store::StoreError;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -67,7 +67,9 @@ pub(crate) async fn take(
     let mut origins = lock_origins(connection, fleet, events).await?;
     let mut taken = Vec::with_capacity(events.len());
     for event in events {
-        let Some(origin) = origins.get_mut(&event.origin) else { continue };
+        let Some(origin) = origins.get_mut(&event.origin) else {
+            continue;
+        };
         taken.push(take_one(connection, fleet, origin, event, authority.epoch).await?);
     }
     for (name, state) in &origins {
@@ -87,7 +89,10 @@ async fn lock_origins(
     names.dedup();
     let mut origins = BTreeMap::new();
     for name in names {
-        origins.insert(name.clone(), event::lock_origin(connection, fleet, name).await?);
+        origins.insert(
+            name.clone(),
+            event::lock_origin(connection, fleet, name).await?,
+        );
     }
     Ok(origins)
 }
@@ -103,7 +108,11 @@ async fn take_one(
     let (last, deleted) = event::key_version(connection, fleet, &row).await?;
     let parked = event::parked(connection, fleet, &row).await?;
     let mut key = KeyState::restore(last, deleted, parked);
-    let now = Now { epoch, deleted_up_to: 0, time: OffsetDateTime::now_utc() };
+    let now = Now {
+        epoch,
+        deleted_up_to: 0,
+        time: OffsetDateTime::now_utc(),
+    };
     let (accepted, step) = receive(origin, &mut key, &envelope(new), &now);
     let Some(step) = step else {
         return Ok(match accepted {
@@ -113,7 +122,14 @@ async fn take_one(
     };
     if step.decision == Decision::DeadLetter {
         let text = json!({"seq": new.seq, "eventId": new.event_id, "payload": new.payload});
-        event::dead_letter(connection, fleet, &new.origin, &text, "same name, other content").await?;
+        event::dead_letter(
+            connection,
+            fleet,
+            &new.origin,
+            &text,
+            "same name, other content",
+        )
+        .await?;
         return Ok(Taken::DeadLetter);
     }
     event::insert(connection, fleet, &row, stored_state(step.decision)).await?;
@@ -156,7 +172,10 @@ fn effect(value: Value, kind: &str, payload: &Value) -> Value {
 }
 
 fn add(value: &Value, more: &Value) -> Value {
-    if let (Some(a), Some(b)) = (value.as_i64().or(value.is_null().then_some(0)), more.as_i64()) {
+    if let (Some(a), Some(b)) = (
+        value.as_i64().or(value.is_null().then_some(0)),
+        more.as_i64(),
+    ) {
         return json!(a.saturating_add(b));
     }
     json!(value.as_f64().unwrap_or(0.0) + more.as_f64().unwrap_or(0.0))
@@ -170,14 +189,16 @@ pub(crate) async fn merge_late(
     limit: i64,
 ) -> Result<usize, StoreError> {
     let late = event::take_late(connection, fleet, limit).await?;
-    for (device, key, kind, payload) in &late {
+    for event in &late {
+        let (device, key) = (event.device.as_str(), event.key.as_str());
         let value = event::lock_value(connection, fleet, device, key).await?;
         // A late state is older than what this side knows; only when there is nothing is it news.
-        let is_news = kind != EventKind::State.as_str() || value.is_null();
-        if is_news && kind != EventKind::Delete.as_str() {
-            let value = effect(value, kind, payload);
+        let is_news = event.kind != EventKind::State.as_str() || value.is_null();
+        if is_news && event.kind != EventKind::Delete.as_str() {
+            let value = effect(value, &event.kind, &event.payload);
             event::save_value(connection, fleet, device, key, &value).await?;
         }
+        event::advance_key(connection, fleet, event).await?;
     }
     Ok(late.len())
 }
@@ -214,7 +235,12 @@ fn envelope(new: &NewEvent) -> Envelope {
 /// Over everything that the event says, so that a repetition is the same and nothing else is.
 fn hash(new: &NewEvent) -> [u8; 32] {
     let said = json!([
-        new.device, new.key, new.key_version, new.kind.as_str(), new.epoch.0, new.payload
+        new.device,
+        new.key,
+        new.key_version,
+        new.kind.as_str(),
+        new.epoch.0,
+        new.payload
     ]);
     Sha256::digest(canonical_json(&said).as_bytes()).into()
 }

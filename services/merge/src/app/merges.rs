@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::once::once;
 use super::{App, MergeError, view};
-use crate::store::merge::{self, MergeRow};
 use crate::store::item;
+use crate::store::merge::{self, MergeRow};
 
 /// An approval: it names the plan that was reviewed.
 #[derive(Debug, Clone)]
@@ -103,7 +103,10 @@ async fn check(
     approval: &Approval,
 ) -> Result<(), MergeError> {
     if row.state != "planned" {
-        return Err(MergeError::PlanNotReady(format!("the merge is {}", row.state)));
+        return Err(MergeError::PlanNotReady(format!(
+            "the merge is {}",
+            row.state
+        )));
     }
     if row.plan_id != approval.plan_id {
         return Err(MergeError::PlanChanged(row.plan_id.clone()));

@@ -68,7 +68,8 @@ impl App {
                 let restored = self.restore_device(&case, decision).await?;
                 tx = self.begin().await?;
                 let now = self::case(&mut tx, decision).await?;
-                self.note_restored(&mut tx, &now, decision, restored).await?;
+                self.note_restored(&mut tx, &now, decision, restored)
+                    .await?;
             }
         }
         answer(tx, request, decision).await
@@ -84,9 +85,18 @@ impl App {
         let (merge_id, device) = (merge.merge_id, conflict.key.clone());
         let item = item::get(tx, merge_id, &device).await?;
         let mut item = item.ok_or(MergeError::ConflictStale)?;
-        conflict::resolve(tx, conflict.conflict_id, decision.choice, &decision.resolver).await?;
-        let decided = conflict::resolutions(tx, merge_id, &[device.clone()]).await?;
-        let decided = decided.get(&(device, item.generation)).cloned().unwrap_or_default();
+        conflict::resolve(
+            tx,
+            conflict.conflict_id,
+            decision.choice,
+            &decision.resolver,
+        )
+        .await?;
+        let decided = conflict::resolutions(tx, merge_id, std::slice::from_ref(&device)).await?;
+        let decided = decided
+            .get(&(device, item.generation))
+            .cloned()
+            .unwrap_or_default();
         let subject = self.subject(merge);
         let key = remerge(tx, &subject, &mut item, &decided).await?;
         let is_open = |found: &hubshift_domain::merge::Conflict| {
@@ -100,7 +110,10 @@ impl App {
         let planned = Planned {
             state: "planned",
             plan_id: &settled.plan_id.to_string(),
-            counts: StoredCounts { plan: settled.counts, ..counts.clone() },
+            counts: StoredCounts {
+                plan: settled.counts,
+                ..counts.clone()
+            },
             blockers: &settled.blockers,
             is_tripped: settled.is_tripped,
             approved_plan_id: None,
@@ -122,10 +135,16 @@ pub(super) fn still_held(conflict: &ConflictRow) -> MergeError {
 async fn case(connection: &mut PgConnection, decision: &Decision) -> Result<Case, MergeError> {
     let (fleet, id) = (decision.fleet.as_str(), decision.conflict_id);
     let missing = || MergeError::ConflictNotFound(format!("fleets/{fleet}/conflicts/{id}"));
-    let merge_id = conflict::merge_of(connection, fleet, id).await?.ok_or_else(missing)?;
+    let merge_id = conflict::merge_of(connection, fleet, id)
+        .await?
+        .ok_or_else(missing)?;
     merge::hold(connection, merge_id).await?;
-    let conflict = conflict::hold(connection, fleet, id).await?.ok_or_else(missing)?;
-    let merge = merge::get(connection, fleet, merge_id).await?.ok_or_else(missing)?;
+    let conflict = conflict::hold(connection, fleet, id)
+        .await?
+        .ok_or_else(missing)?;
+    let merge = merge::get(connection, fleet, merge_id)
+        .await?
+        .ok_or_else(missing)?;
     Ok(Case { merge, conflict })
 }
 
@@ -141,7 +160,10 @@ async fn way(connection: &mut PgConnection, case: &Case) -> Result<Way, MergeErr
     }
     let standing = merge::standing(connection, &merge.fleet_id, "").await?;
     if let Some((active, _)) = standing.active {
-        return Err(MergeError::MergeActive(merge::name(&merge.fleet_id, active)));
+        return Err(MergeError::MergeActive(merge::name(
+            &merge.fleet_id,
+            active,
+        )));
     }
     match conflict.scope.as_str() {
         "device" if conflict.is_applied => Ok(Way::Device),

@@ -55,12 +55,18 @@ impl App {
             return Err(still_held(&case.conflict));
         }
         if key.merged.same(&item.merged) {
-            return Ok(Restored { merged: item.merged, print: item.applied_print });
+            return Ok(Restored {
+                merged: item.merged,
+                print: item.applied_print,
+            });
         }
         let asked = apply_item(case, decision, &item, &key.merged)?;
         self.write(case, epoch, asked).await?;
         let print = item.print_of(&key.merged).map(<[u8]>::to_vec);
-        Ok(Restored { merged: key.merged, print })
+        Ok(Restored {
+            merged: key.merged,
+            print,
+        })
     }
 
     /// All decisions about the device, this one among them.
@@ -76,20 +82,25 @@ impl App {
         let decided = decided.get(&(row.key.clone(), row.generation)).cloned();
         let mut decided = decided.unwrap_or_default();
         decided.retain(|earlier| earlier.path != row.path);
-        decided.push(Resolution { path: row.path.clone(), choice: decision.choice });
+        decided.push(Resolution {
+            path: row.path.clone(),
+            choice: decision.choice,
+        });
         Ok(decided)
     }
 
-    async fn write(
-        &self,
-        case: &Case,
-        epoch: Epoch,
-        asked: ApplyItem,
-    ) -> Result<(), MergeError> {
+    async fn write(&self, case: &Case, epoch: Epoch, asked: ApplyItem) -> Result<(), MergeError> {
         let Case { merge, conflict } = case;
-        let operation = format!("fleets/{}/conflicts/{}", merge.fleet_id, conflict.conflict_id);
-        let context =
-            StepContext { operation, step: "restore".to_owned(), lease_gen: 1, epoch: epoch.0 };
+        let operation = format!(
+            "fleets/{}/conflicts/{}",
+            merge.fleet_id, conflict.conflict_id
+        );
+        let context = StepContext {
+            operation,
+            step: "restore".to_owned(),
+            lease_gen: 1,
+            epoch: epoch.0,
+        };
         let message = ApplyBatchRequest {
             fleet: format!("fleets/{}", merge.fleet_id),
             primary_hub: merge.primary_hub_id.clone(),
@@ -140,7 +151,11 @@ impl App {
         let stored = document::lock(tx, &at).await?;
         let mut stored = stored.ok_or(MergeError::ConflictStale)?;
         let path = JsonPath::parse(&row.path);
-        let taken = row.chosen.as_deref().and_then(Choice::parse).map(|side| value(case, side));
+        let taken = row
+            .chosen
+            .as_deref()
+            .and_then(Choice::parse)
+            .map(|side| value(case, side));
         let current = at_path(stored.main.live_value(), &path);
         if taken.is_some_and(|taken| !same_member(current, taken)) {
             return Err(MergeError::ConflictStale);
@@ -182,9 +197,10 @@ async fn applied_item(connection: &mut PgConnection, case: &Case) -> Result<Item
     let is_last = |item: &Item| item.state == "applied" && item.generation == row.generation + 1;
     let item = item.filter(is_last).ok_or(MergeError::ConflictStale)?;
     let fleet = row.fleet_id.as_str();
-    match item::was_merged_later(connection, fleet, row.merge_id, &row.key).await? {
-        true => Err(MergeError::ConflictStale),
-        false => Ok(item),
+    let later = item::later_sides(connection, fleet, row.merge_id, &row.key).await?;
+    match later.iter().all(|side| side.same(&item.merged)) {
+        true => Ok(item),
+        false => Err(MergeError::ConflictStale),
     }
 }
 
@@ -200,7 +216,10 @@ fn apply_item(
     item: &Item,
     merged: &Side,
 ) -> Result<ApplyItem, MergeError> {
-    let sealed = item.credentials.attach(merged).map_err(|error| damaged("sealed", error))?;
+    let sealed = item
+        .credentials
+        .attach(merged)
+        .map_err(|error| damaged("sealed", error))?;
     let before = item.applied_print.clone().ok_or_else(unknown_print)?;
     let before = Bytes::from(before);
     let name = format!("restore/{}", decision.choice);
@@ -222,7 +241,9 @@ fn unknown_print() -> MergeError {
 /// What became of the write.
 fn read(result: ApplyResult) -> Result<(), MergeError> {
     let remote = |code, reason, text| {
-        Err(MergeError::Remote(Box::new(fault::status(code, reason, text))))
+        Err(MergeError::Remote(Box::new(fault::status(
+            code, reason, text,
+        ))))
     };
     match result.outcome() {
         Outcome::Applied | Outcome::Already => Ok(()),
@@ -242,5 +263,7 @@ fn value(case: &Case, side: Choice) -> Option<&Value> {
 }
 
 fn at_path<'a>(value: Option<&'a Value>, path: &JsonPath) -> Option<&'a Value> {
-    path.names().iter().try_fold(value?, |value, name| value.get(name))
+    path.names()
+        .iter()
+        .try_fold(value?, |value, name| value.get(name))
 }

@@ -53,7 +53,10 @@ impl App {
         make_room(&mut tx, fleet).await?;
         let merge_id = Uuid::now_v7();
         let traceparent = trace::current_traceparent();
-        let trace_id = traceparent.as_deref().and_then(trace::trace_id).unwrap_or_default();
+        let trace_id = traceparent
+            .as_deref()
+            .and_then(trace::trace_id)
+            .unwrap_or_default();
         let new = NewMerge {
             merge_id,
             fleet: &order.fleet,
@@ -102,11 +105,16 @@ async fn answer(
 async fn check_hub(connection: &mut PgConnection, order: &Order) -> Result<(), MergeError> {
     let (fleet, hub) = (&order.fleet, &order.recovered);
     let state = authority::hub_state(connection, fleet, hub).await?;
-    let missing =
-        || MergeError::HubNotFound { fleet: fleet.to_string(), hub: hub.to_string() };
+    let missing = || MergeError::HubNotFound {
+        fleet: fleet.to_string(),
+        hub: hub.to_string(),
+    };
     match state.ok_or_else(missing)? {
         HubState::Quarantined | HubState::Rewound | HubState::Merging => Ok(()),
-        state => Err(MergeError::HubNotQuarantined { hub: hub.to_string(), state }),
+        state => Err(MergeError::HubNotQuarantined {
+            hub: hub.to_string(),
+            state,
+        }),
     }
 }
 

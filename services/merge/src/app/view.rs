@@ -91,7 +91,10 @@ fn counts(row: &MergeRow) -> pb::MergeCounts {
 }
 
 fn rescued_device((device, record): (String, Value)) -> pb::RescuedDevice {
-    pb::RescuedDevice { device, record: record.as_object().map(to_struct) }
+    pb::RescuedDevice {
+        device,
+        record: record.as_object().map(to_struct),
+    }
 }
 
 /// Where merging stands.
@@ -100,10 +103,17 @@ pub(super) fn status(fleet: &str, standing: &Standing) -> pb::MergeStatus {
     let active_state = standing.active.as_ref().map(|(_, name)| state(name));
     pb::MergeStatus {
         open_hold_count: standing.held,
-        active_merge: standing.active.as_ref().map(|(id, _)| name(*id)).unwrap_or_default(),
+        active_merge: standing
+            .active
+            .as_ref()
+            .map(|(id, _)| name(*id))
+            .unwrap_or_default(),
         active_state: active_state.unwrap_or_default().into(),
         closed_merge: standing.closed.map(|(id, _)| name(id)).unwrap_or_default(),
-        closed_epoch: standing.closed.map(|(_, epoch)| epoch.0).unwrap_or_default(),
+        closed_epoch: standing
+            .closed
+            .map(|(_, epoch)| epoch.0)
+            .unwrap_or_default(),
         rewound: standing.rewound,
     }
 }

@@ -29,11 +29,15 @@ pub(super) fn faults(places: &[Place]) -> BTreeMap<&str, ConflictKind> {
 pub(super) fn ranks(places: &[Place]) -> BTreeMap<&str, i32> {
     let by_life = |is_live: bool| -> BTreeMap<&str, Option<&str>> {
         let of_life = places.iter().filter(|place| place.is_live == is_live);
-        of_life.map(|place| (place.device.as_str(), place.parent.as_deref())).collect()
+        of_life
+            .map(|place| (place.device.as_str(), place.parent.as_deref()))
+            .collect()
     };
     let (live, gone) = (by_life(true), by_life(false));
     let created = live.keys().map(|device| (*device, depth(&live, device)));
-    let deleted = gone.keys().map(|device| (*device, DELETIONS - depth(&gone, device)));
+    let deleted = gone
+        .keys()
+        .map(|device| (*device, DELETIONS - depth(&gone, device)));
     created.chain(deleted).collect()
 }
 

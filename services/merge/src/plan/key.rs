@@ -76,19 +76,35 @@ mod tests {
             desired: Map::new(),
         };
         let origin = HubId::new(hub).unwrap();
-        let stamp = Stamp { epoch: Epoch(1024), sequence: 1, origin };
-        Side::Live(Live { incarnation: 1, record, stamp, hold: None })
+        let stamp = Stamp {
+            epoch: Epoch(1024),
+            sequence: 1,
+            origin,
+        };
+        Side::Live(Live {
+            incarnation: 1,
+            record,
+            stamp,
+            hold: None,
+        })
     }
 
     fn reseed_of(base: Side, primary: Side, secondary: Side) -> MergedKey {
-        let triple = Triple { base, primary, secondary };
+        let triple = Triple {
+            base,
+            primary,
+            secondary,
+        };
         reseeded(&triple, reseed(&triple))
     }
 
     #[test]
     fn a_rewound_hub_takes_the_active_hubs_record() {
         let key = reseed_of(live("east"), live("east"), live("west"));
-        assert_eq!((key.on_primary, key.on_secondary), (Action::Update, Action::Keep));
+        assert_eq!(
+            (key.on_primary, key.on_secondary),
+            (Action::Update, Action::Keep)
+        );
         assert!(!key.withheld);
     }
 
@@ -96,7 +112,12 @@ mod tests {
     fn what_only_a_rewound_hub_has_is_deleted_there_under_a_tombstone() {
         let key = reseed_of(Side::Absent, live("east"), Side::Absent);
         assert_eq!(key.on_primary, Action::Delete);
-        assert_eq!(key.merged.tombstone().map(|tombstone| tombstone.incarnation), Some(1));
+        assert_eq!(
+            key.merged
+                .tombstone()
+                .map(|tombstone| tombstone.incarnation),
+            Some(1)
+        );
     }
 
     #[test]

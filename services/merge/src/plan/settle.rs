@@ -46,8 +46,14 @@ pub(crate) async fn settle(
     set_order(connection, subject, &places).await?;
     let (plan, counts) = number(connection, subject).await?;
     let decisions = conflict::open_decisions(connection, subject.merge_id).await?;
-    let size = |devices| HubSize { devices, quota: None };
-    let tripped = subject.policy.breakers.check(&counts, size(sizes.0), size(sizes.1));
+    let size = |devices| HubSize {
+        devices,
+        quota: None,
+    };
+    let tripped = subject
+        .policy
+        .breakers
+        .check(&counts, size(sizes.0), size(sizes.1));
     let mut blockers: Vec<String> = tripped.iter().map(|trip| text(subject, trip)).collect();
     for device in item::apart(connection, subject.merge_id, NAMED).await? {
         blockers.push(stays_different(subject, &device));
@@ -98,7 +104,9 @@ async fn check_hierarchy(
             continue;
         }
         let found = item::get(connection, subject.merge_id, &place.device).await?;
-        let Some(mut item) = found.filter(|item| item.state == "planned") else { continue };
+        let Some(mut item) = found.filter(|item| item.state == "planned") else {
+            continue;
+        };
         item.scope_fault = fault;
         let devices = [place.device.clone()];
         let decided = conflict::resolutions(connection, subject.merge_id, &devices).await?;
@@ -131,7 +139,9 @@ async fn number(
     let mut after = String::new();
     loop {
         let page = item::page(connection, subject.merge_id, &after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(planner.finish()) };
+        let Some(last) = page.last() else {
+            return Ok(planner.finish());
+        };
         after = last.device.to_string();
         let devices: Vec<String> = page.iter().map(|item| item.device.to_string()).collect();
         let decided = conflict::resolutions(connection, subject.merge_id, &devices).await?;
@@ -176,6 +186,9 @@ mod tests {
         let (primary, secondary) = (decision("primary"), decision("secondary"));
         assert_ne!(reviewed(plan, &primary), plan);
         assert_ne!(reviewed(plan, &primary), reviewed(plan, &secondary));
-        assert_eq!(reviewed(plan, &primary), reviewed(plan, &decision("primary")));
+        assert_eq!(
+            reviewed(plan, &primary),
+            reviewed(plan, &decision("primary"))
+        );
     }
 }

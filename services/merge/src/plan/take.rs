@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use super::{Subject, merge_device};
 use crate::store::conflict::{self, NewConflict};
-use crate::store::item::{self, Item, Planned};
+use crate::store::item::{self, Earlier, Item, Planned};
 use crate::store::rescued;
 
 /// Plans a batch of devices. Doing it again writes the same rows.
@@ -22,9 +22,12 @@ pub(crate) async fn take(
     round: i32,
     batch: Vec<SealedTriple>,
 ) -> Result<(), StoreError> {
-    let devices: Vec<String> = batch.iter().map(|sealed| sealed.device.to_string()).collect();
+    let devices: Vec<String> = batch
+        .iter()
+        .map(|sealed| sealed.device.to_string())
+        .collect();
     let merge_id = subject.merge_id;
-    let generations = item::generations(connection, merge_id, &devices).await?;
+    let earlier = item::earlier(connection, merge_id, &devices).await?;
     let decided = conflict::resolutions(connection, merge_id, &devices).await?;
     if subject.is_rewound {
         rescue(connection, subject, &batch).await?;
@@ -33,8 +36,14 @@ pub(crate) async fn take(
     let mut found = Vec::new();
     for sealed in batch {
         let device = sealed.device.to_string();
-        let generation = generations.get(&device).copied().unwrap_or(0);
-        let decided = decided.get(&(device, generation)).map_or(&[][..], Vec::as_slice);
+        let before = earlier.get(&device);
+        if before.is_some_and(|before| is_done(before, &sealed.triple)) {
+            continue;
+        }
+        let generation = before.map_or(0, |before| before.generation);
+        let decided = decided
+            .get(&(device, generation))
+            .map_or(&[][..], Vec::as_slice);
         let key = merge_device(subject, &sealed.triple, decided, None);
         found.extend(rows(sealed.device.as_str(), generation, &key));
         items.push(Planned { sealed, key });
@@ -42,6 +51,16 @@ pub(crate) async fn take(
     item::put(connection, merge_id, round, &items).await?;
     conflict::clear(connection, merge_id, &devices).await?;
     conflict::put(connection, subject.fleet, merge_id, &found).await
+}
+
+/// Whether this merge applied the device and it is everywhere as it was left: a comparison also
+/// names devices that are equal and held.
+fn is_done(before: &Earlier, triple: &Triple) -> bool {
+    let places = [&triple.base, &triple.primary, &triple.secondary];
+    before
+        .applied
+        .as_ref()
+        .is_some_and(|applied| places.into_iter().all(|place| place.same(applied)))
 }
 
 /// Merges one device again, from what was read of it, and writes what it became.
@@ -68,7 +87,9 @@ pub(super) fn decisions_of<'a>(
     decided: &'a HashMap<(String, i32), Vec<Resolution>>,
     item: &Item,
 ) -> &'a [Resolution] {
-    decided.get(&(item.device.to_string(), item.generation)).map_or(&[], Vec::as_slice)
+    decided
+        .get(&(item.device.to_string(), item.generation))
+        .map_or(&[], Vec::as_slice)
 }
 
 fn rows(device: &str, generation: i32, key: &MergedKey) -> Vec<NewConflict> {

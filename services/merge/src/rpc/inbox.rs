@@ -47,17 +47,24 @@ impl InboxService for InboxRpc {
         let fleet = checks.fleet("fleet", &request.fleet);
         let request_id = checks.request_id(&request.request_id);
         if !(1..=MAX_EVENTS).contains(&request.events.len()) {
-            let text = format!("holds {}, 1 to {MAX_EVENTS} are taken", request.events.len());
+            let text = format!(
+                "holds {}, 1 to {MAX_EVENTS} are taken",
+                request.events.len()
+            );
             checks.violation("events", text);
         }
         let events = request.events.iter().enumerate();
-        let events: Vec<NewEvent> =
-            events.filter_map(|(index, event)| new_event(&mut checks, index, event)).collect();
+        let events: Vec<NewEvent> = events
+            .filter_map(|(index, event)| new_event(&mut checks, index, event))
+            .collect();
         let (fleet, _) = checks.require(fleet.zip(request_id))?;
         let mut tx = self.pool.begin().await.map_err(StoreError::from)?;
         let taken = inbox::take(&mut tx, &fleet, &events).await?;
         commit(tx).await?;
-        let outcomes = taken.into_iter().map(|taken| outcome(taken).into()).collect();
+        let outcomes = taken
+            .into_iter()
+            .map(|taken| outcome(taken).into())
+            .collect();
         Ok(Response::new(pb::RecordEventsResponse { outcomes }))
     }
 
@@ -93,7 +100,10 @@ fn new_event(checks: &mut Checks, index: usize, event: &pb::Event) -> Option<New
     checks.text(&field("event_id"), &event.event_id, 128);
     checks.text(&field("key"), &event.key, 128);
     let device = checks.device(&field("device"), &event.device);
-    for (name, number) in [("origin_seq", event.origin_seq), ("key_version", event.key_version)] {
+    for (name, number) in [
+        ("origin_seq", event.origin_seq),
+        ("key_version", event.key_version),
+    ] {
         if number == 0 || i64::try_from(number).is_err() {
             checks.violation(&field(name), "must be 1 or more");
         }
@@ -111,7 +121,10 @@ fn new_event(checks: &mut Checks, index: usize, event: &pb::Event) -> Option<New
         checks.violation(&field("payload"), "a delta is {\"add\": number}");
     }
     Some(NewEvent {
-        origin: Origin { hub: hub?.to_string(), producer: event.producer.clone() },
+        origin: Origin {
+            hub: hub?.to_string(),
+            producer: event.producer.clone(),
+        },
         seq: event.origin_seq,
         event_id: event.event_id.clone(),
         epoch: Epoch(event.epoch),

@@ -64,8 +64,13 @@ impl MergeService for MergeRpc {
         let before: Option<Uuid> = token(&mut checks, &list, &message.page_token);
         let fleet = checks.require(fleet)?;
         let (merges, last) = self.app.list_merges(&fleet, before, limit).await?;
-        let next_page_token = last.map(|last| page::token(&list, &last)).unwrap_or_default();
-        Ok(Response::new(pb::ListMergesResponse { merges, next_page_token }))
+        let next_page_token = last
+            .map(|last| page::token(&list, &last))
+            .unwrap_or_default();
+        Ok(Response::new(pb::ListMergesResponse {
+            merges,
+            next_page_token,
+        }))
     }
 
     async fn list_conflicts(
@@ -77,8 +82,13 @@ impl MergeService for MergeRpc {
         let list = format!("{}/conflicts/{}/{state}", message.parent, message.merge);
         let wanted = wanted(&message, &list)?;
         let (conflicts, last) = self.app.list_conflicts(wanted).await?;
-        let next_page_token = last.map(|last| page::token(&list, &last)).unwrap_or_default();
-        Ok(Response::new(pb::ListConflictsResponse { conflicts, next_page_token }))
+        let next_page_token = last
+            .map(|last| page::token(&list, &last))
+            .unwrap_or_default();
+        Ok(Response::new(pb::ListConflictsResponse {
+            conflicts,
+            next_page_token,
+        }))
     }
 
     async fn resolve_conflict(
@@ -89,7 +99,9 @@ impl MergeService for MergeRpc {
         let message = request.into_inner();
         let (request_id, decision) = decision(&message, &caller)?;
         let request = idem::Request::new(&caller, "ResolveConflict", request_id, &message);
-        Ok(Response::new(self.app.resolve_conflict(&request, &decision).await?))
+        Ok(Response::new(
+            self.app.resolve_conflict(&request, &decision).await?,
+        ))
     }
 
     async fn apply_merge(
@@ -110,7 +122,9 @@ impl MergeService for MergeRpc {
             override_breakers: message.override_breakers,
         };
         let request = idem::Request::new(&caller, "ApplyMerge", request_id, &message);
-        Ok(Response::new(self.app.apply_merge(&request, &approval).await?))
+        Ok(Response::new(
+            self.app.apply_merge(&request, &approval).await?,
+        ))
     }
 
     async fn get_merge_status(
@@ -124,7 +138,9 @@ impl MergeService for MergeRpc {
             checks.hub("hub", &message.hub);
         }
         let fleet = checks.require(fleet)?;
-        Ok(Response::new(self.app.merge_status(&fleet, &message.hub).await?))
+        Ok(Response::new(
+            self.app.merge_status(&fleet, &message.hub).await?,
+        ))
     }
 }
 
@@ -144,7 +160,14 @@ fn order(message: &pb::PlanMergeRequest) -> Result<(Uuid, Order), Status> {
     }
     let all = fleet.zip(recovered).zip(request_id);
     let ((fleet, recovered), request_id) = checks.require(all)?;
-    Ok((request_id, Order { fleet, recovered, sources: sources.clone() }))
+    Ok((
+        request_id,
+        Order {
+            fleet,
+            recovered,
+            sources: sources.clone(),
+        },
+    ))
 }
 
 fn wanted(message: &pb::ListConflictsRequest, list: &str) -> Result<Wanted, Status> {
@@ -160,7 +183,12 @@ fn wanted(message: &pb::ListConflictsRequest, list: &str) -> Result<Wanted, Stat
         pb::ConflictState::Resolved => Some("resolved"),
     };
     let fleet = checks.require(fleet)?;
-    Ok(Wanted { fleet, filter: Filter { merge_id, state }, after, limit })
+    Ok(Wanted {
+        fleet,
+        filter: Filter { merge_id, state },
+        after,
+        limit,
+    })
 }
 
 fn merge_id(checks: &mut Checks, fleet: Option<&FleetId>, name: &str) -> Option<Uuid> {
@@ -185,7 +213,10 @@ fn decision(
         pb::Choice::Primary => Some(Choice::Primary),
         pb::Choice::Secondary => Some(Choice::Secondary),
         pb::Choice::Unspecified => {
-            checks.violation("choice", "is required: the recovered hub's or the active hub's");
+            checks.violation(
+                "choice",
+                "is required: the recovered hub's or the active hub's",
+            );
             None
         }
     };
@@ -198,10 +229,21 @@ fn decision(
         "" => caller.to_owned(),
         name => name.to_owned(),
     };
-    Ok((request_id, Decision { fleet, conflict_id, choice, resolver }))
+    Ok((
+        request_id,
+        Decision {
+            fleet,
+            conflict_id,
+            choice,
+            resolver,
+        },
+    ))
 }
 
 fn token<T: DeserializeOwned>(checks: &mut Checks, list: &str, text: &str) -> Option<T> {
     let parsed = page::parse(list, text);
-    parsed.map_err(|error| checks.violation("page_token", error.to_string())).ok().flatten()
+    parsed
+        .map_err(|error| checks.violation("page_token", error.to_string()))
+        .ok()
+        .flatten()
 }

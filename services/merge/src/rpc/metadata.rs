@@ -79,15 +79,18 @@ impl MetadataService for MetadataRpc {
         let (fleet, namespace) = checks.require(parent)?;
         let namespace = (namespace != "-").then_some(namespace);
         let mut connection = self.pool.acquire().await.map_err(StoreError::from)?;
-        let mut rows =
-            document::page(&mut connection, &fleet, namespace, after, size + 1).await?;
+        let mut rows = document::page(&mut connection, &fleet, namespace, after, size + 1).await?;
         let more = rows.len() as i64 > size;
         rows.truncate(usize::try_from(size).unwrap_or(50));
         let next = rows.last().filter(|_| more);
-        let next_page_token =
-            next.map(|(at, _)| page::token(&list, &(&at.namespace, &at.key))).unwrap_or_default();
+        let next_page_token = next
+            .map(|(at, _)| page::token(&list, &(&at.namespace, &at.key)))
+            .unwrap_or_default();
         let documents = rows.iter().map(|(at, stored)| view(at, stored)).collect();
-        Ok(Response::new(pb::ListDocumentsResponse { documents, next_page_token }))
+        Ok(Response::new(pb::ListDocumentsResponse {
+            documents,
+            next_page_token,
+        }))
     }
 
     async fn put_document(
@@ -104,7 +107,10 @@ impl MetadataService for MetadataRpc {
         }
         let at = put.at.clone();
         let (stored, is_branch) = documents::put(&mut tx, put).await?;
-        let answer = pb::PutDocumentResponse { document: Some(view(&at, &stored)), is_branch };
+        let answer = pb::PutDocumentResponse {
+            document: Some(view(&at, &stored)),
+            is_branch,
+        };
         if !replayed.record(&mut tx, &answer).await? {
             return Err(concurrent());
         }
@@ -199,9 +205,15 @@ fn wanted(request: &pb::PutDocumentRequest) -> Result<(PutDocument, uuid::Uuid),
 }
 
 fn view(at: &DocumentKey, stored: &StoredDocument) -> pb::Document {
-    let name =
-        format!("fleets/{}/namespaces/{}/documents/{}", at.fleet, at.namespace, at.key);
-    let branches = if stored.aside.is_empty() { Vec::new() } else { stored.branches() };
+    let name = format!(
+        "fleets/{}/namespaces/{}/documents/{}",
+        at.fleet, at.namespace, at.key
+    );
+    let branches = if stored.aside.is_empty() {
+        Vec::new()
+    } else {
+        stored.branches()
+    };
     pb::Document {
         name,
         value: stored.main.live_value().map(to_value),

@@ -60,11 +60,7 @@ async fn is_usable(database: &Database, is_news: bool) -> bool {
         }
         Ok(SchemaState::TooNew { found, known }) => {
             if is_news {
-                tracing::warn!(
-                    found,
-                    known,
-                    "the schema is newer; run a newer merge"
-                );
+                tracing::warn!(found, known, "the schema is newer; run a newer merge");
             }
             false
         }

@@ -21,7 +21,10 @@ pub(crate) async fn authority(
     let Some(row) = row else { return Ok(None) };
     let hub = HubId::new(row.active_hub_id)
         .map_err(|error| StoreError::Bug(sqlx::Error::Decode(error.into())))?;
-    Ok(Some(Authority { hub, epoch: Epoch::from_i64(row.epoch) }))
+    Ok(Some(Authority {
+        hub,
+        epoch: Epoch::from_i64(row.epoch),
+    }))
 }
 
 /// What a hub is to its fleet; `None` for a hub that the fleet does not have.

@@ -4,14 +4,17 @@
 //! Kept true: what was applied keeps its rows, so that every value that lost can be restored; a
 //! planning round replaces only rows that nobody decided and nothing applied.
 
-use std::collections::HashMap;
+mod decide;
+mod look;
 
-use hubshift_domain::merge::{self, Choice, Chosen, ConflictState, Resolution};
+use hubshift_domain::merge::{self, Chosen, ConflictState};
 use hubshift_store::StoreError;
 use serde_json::Value;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 use uuid::Uuid;
+
+pub(crate) use decide::{open_decisions, resolutions, resolve, supersede_held};
+pub(crate) use look::{ConflictRow, Filter, count_held, hold, merge_of, page};
 
 /// The version of the policies that decide, as rows name it.
 const POLICY_VERSION: &str = "v1";
@@ -91,29 +94,6 @@ impl NewConflict {
         ];
         Uuid::new_v5(&merge_id, parts.join("\u{0}").as_bytes())
     }
-}
-
-/// A conflict as it is stored.
-#[derive(Debug, Clone)]
-pub(crate) struct ConflictRow {
-    pub(crate) conflict_id: Uuid,
-    pub(crate) fleet_id: String,
-    pub(crate) merge_id: Uuid,
-    pub(crate) key: String,
-    pub(crate) scope: String,
-    pub(crate) kind: String,
-    pub(crate) path: String,
-    pub(crate) base: Option<Value>,
-    pub(crate) primary_value: Option<Value>,
-    pub(crate) secondary_value: Option<Value>,
-    pub(crate) chosen: Option<String>,
-    pub(crate) policy: String,
-    pub(crate) state: String,
-    pub(crate) resolver: String,
-    pub(crate) generation: i32,
-    pub(crate) is_applied: bool,
-    pub(crate) create_time: OffsetDateTime,
-    pub(crate) resolve_time: Option<OffsetDateTime>,
 }
 
 /// Removes the rows of these devices that nobody decided and nothing applied.
@@ -234,48 +214,6 @@ async fn insert(
     Ok(())
 }
 
-/// What operators decided of these devices, by device and generation.
-pub(crate) async fn resolutions(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    devices: &[String],
-) -> Result<HashMap<(String, i32), Vec<Resolution>>, StoreError> {
-    let rows = sqlx::query!(
-        "select key, generation, path, chosen from merge.conflict
-          where merge_id = $1 and scope = 'device' and key = any($2) and state = 'resolved'
-          order by key, path",
-        merge_id,
-        devices
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut decided: HashMap<_, Vec<Resolution>> = HashMap::new();
-    for row in rows {
-        let choice = row.chosen.as_deref().and_then(Choice::parse);
-        if let Some(choice) = choice {
-            let of_device = decided.entry((row.key, row.generation)).or_default();
-            of_device.push(Resolution { path: row.path, choice });
-        }
-    }
-    Ok(decided)
-}
-
-/// Every decision of a merge that is not applied yet, as `device, path, choice`, sorted.
-pub(crate) async fn open_decisions(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-) -> Result<Vec<[String; 3]>, StoreError> {
-    let rows = sqlx::query!(
-        r#"select key, path, coalesce(chosen, '') as "chosen!" from merge.conflict
-            where merge_id = $1 and scope = 'device' and state = 'resolved' and not is_applied
-            order by key collate "C", path collate "C""#,
-        merge_id
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| [row.key, row.path, row.chosen]).collect())
-}
-
 /// The rows of a device were applied. When nothing holds it any more, or this merge's rows say
 /// what does, held rows of earlier merges have no say.
 pub(crate) async fn applied(
@@ -309,131 +247,4 @@ pub(crate) async fn applied(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Reads one conflict and holds its row until the transaction ends.
-pub(crate) async fn hold(
-    connection: &mut PgConnection,
-    fleet: &str,
-    conflict_id: Uuid,
-) -> Result<Option<ConflictRow>, StoreError> {
-    let row = sqlx::query_as!(
-        ConflictRow,
-        "select conflict_id, fleet_id, merge_id, key, scope, kind, path, base, primary_value,
-                secondary_value, chosen, policy, state, resolver, generation, is_applied,
-                create_time, resolve_time
-           from merge.conflict where fleet_id = $1 and conflict_id = $2 for update",
-        fleet,
-        conflict_id
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row)
-}
-
-/// Writes an operator's decision.
-pub(crate) async fn resolve(
-    connection: &mut PgConnection,
-    conflict_id: Uuid,
-    choice: Choice,
-    resolver: &str,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update merge.conflict
-            set state = 'resolved', chosen = $2, resolver = $3, resolve_time = now()
-          where conflict_id = $1",
-        conflict_id,
-        choice.as_str(),
-        resolver
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The rows of a device that still wait for a person: a decision left them without a point.
-pub(crate) async fn supersede_held(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    device: &str,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update merge.conflict set state = 'superseded'
-          where merge_id = $1 and scope = 'device' and key = $2 and state = 'held'",
-        merge_id,
-        device
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// How many conflicts hold a device, over all fleets.
-pub(crate) async fn count_held(connection: &mut PgConnection) -> Result<i64, StoreError> {
-    let held = sqlx::query_scalar!(
-        r#"select count(*) as "held!" from merge.conflict
-            where scope = 'device' and state = 'held'"#
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(held)
-}
-
-/// The merge that a conflict belongs to.
-pub(crate) async fn merge_of(
-    connection: &mut PgConnection,
-    fleet: &str,
-    conflict_id: Uuid,
-) -> Result<Option<Uuid>, StoreError> {
-    let merge_id = sqlx::query_scalar!(
-        "select merge_id from merge.conflict where fleet_id = $1 and conflict_id = $2",
-        fleet,
-        conflict_id
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(merge_id)
-}
-
-/// Which conflicts to list.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
-    pub(crate) merge_id: Option<Uuid>,
-    /// The stored state; `None` for all that count.
-    pub(crate) state: Option<&'static str>,
-}
-
-/// Conflicts after `(key, path, id)`; superseded ones are not shown.
-pub(crate) async fn page(
-    connection: &mut PgConnection,
-    fleet: &str,
-    filter: &Filter,
-    after: Option<(String, String, Uuid)>,
-    limit: i64,
-) -> Result<Vec<ConflictRow>, StoreError> {
-    let (key, path, id) = match after {
-        Some((key, path, id)) => (Some(key), Some(path), Some(id)),
-        None => (None, None, None),
-    };
-    let rows = sqlx::query_as!(
-        ConflictRow,
-        "select conflict_id, fleet_id, merge_id, key, scope, kind, path, base, primary_value,
-                secondary_value, chosen, policy, state, resolver, generation, is_applied,
-                create_time, resolve_time
-           from merge.conflict
-          where fleet_id = $1 and state <> 'superseded'
-            and ($2::uuid is null or merge_id = $2) and ($3::text is null or state = $3)
-            and ($4::text is null or (key, path, conflict_id) > ($4, $5::text, $6::uuid))
-          order by key, path, conflict_id limit $7",
-        fleet,
-        filter.merge_id,
-        filter.state,
-        key,
-        path,
-        id,
-        limit
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows)
 }

@@ -32,7 +32,10 @@ pub(crate) struct StoredDocument {
 impl StoredDocument {
     /// The main line and what waits beside it.
     pub(crate) fn branches(&self) -> Vec<Branch> {
-        std::iter::once(&self.main).chain(&self.aside).cloned().collect()
+        std::iter::once(&self.main)
+            .chain(&self.aside)
+            .cloned()
+            .collect()
     }
 }
 
@@ -185,7 +188,9 @@ pub(crate) async fn policy(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(policy.and_then(|name| NamespacePolicy::parse(&name)).unwrap_or(NamespacePolicy::JsonLeaf))
+    Ok(policy
+        .and_then(|name| NamespacePolicy::parse(&name))
+        .unwrap_or(NamespacePolicy::JsonLeaf))
 }
 
 /// Sets the policy of a namespace.

@@ -169,7 +169,9 @@ pub(crate) async fn key_version(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.map_or((0, false), |row| (unsigned(row.last_version), row.is_deleted)))
+    Ok(row.map_or((0, false), |row| {
+        (unsigned(row.last_version), row.is_deleted)
+    }))
 }
 
 /// Stores what was applied of a key, from one origin.
@@ -217,7 +219,10 @@ pub(crate) async fn parked(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (unsigned(row.key_version), row.create_time)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (unsigned(row.key_version), row.create_time))
+        .collect())
 }
 
 /// Takes out a parked event of the same key and origin as `like`, with this version, as applied.
@@ -244,12 +249,23 @@ pub(crate) async fn release(
     Ok(row.map(|row| (row.kind, row.payload)))
 }
 
+/// A late event, taken for the merge.
+#[derive(Debug, Clone)]
+pub(crate) struct LateEvent {
+    pub(crate) origin: Origin,
+    pub(crate) device: String,
+    pub(crate) key: String,
+    pub(crate) key_version: i64,
+    pub(crate) kind: String,
+    pub(crate) payload: Value,
+}
+
 /// Takes late events in the order of their origins, as merged.
 pub(crate) async fn take_late(
     connection: &mut PgConnection,
     fleet: &FleetId,
     limit: i64,
-) -> Result<Vec<(String, String, String, Value)>, StoreError> {
+) -> Result<Vec<LateEvent>, StoreError> {
     let rows = sqlx::query!(
         r#"with due as (
                select origin, producer, origin_seq from merge.event
@@ -259,9 +275,10 @@ pub(crate) async fn take_late(
                update merge.event e set state = 'merged' from due
                 where e.fleet_id = $1 and e.origin = due.origin and e.producer = due.producer
                   and e.origin_seq = due.origin_seq
-            returning e.origin, e.producer, e.origin_seq, e.device_id, e.event_key, e.kind,
-                      e.payload)
-           select device_id as "device_id!", event_key as "event_key!", kind as "kind!",
+            returning e.origin, e.producer, e.origin_seq, e.device_id, e.event_key,
+                      e.key_version, e.kind, e.payload)
+           select origin as "origin!", producer as "producer!", device_id as "device_id!",
+                  event_key as "event_key!", key_version as "key_version!", kind as "kind!",
                   payload as "payload!"
              from taken order by origin, producer, origin_seq"#,
         fleet.as_str(),
@@ -269,8 +286,42 @@ pub(crate) async fn take_late(
     )
     .fetch_all(connection)
     .await?;
-    let events = rows.into_iter().map(|row| (row.device_id, row.event_key, row.kind, row.payload));
+    let events = rows.into_iter().map(|row| LateEvent {
+        origin: Origin {
+            hub: row.origin,
+            producer: row.producer,
+        },
+        device: row.device_id,
+        key: row.event_key,
+        key_version: row.key_version,
+        kind: row.kind,
+        payload: row.payload,
+    });
     Ok(events.collect())
+}
+
+/// Notes that a late event was merged: what follows it at its origin no longer waits for it.
+pub(crate) async fn advance_key(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    late: &LateEvent,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into merge.event_key
+                (fleet_id, origin, producer, device_id, event_key, last_version)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict on constraint merge_event_key_pk do update
+            set last_version = greatest(event_key.last_version, excluded.last_version)",
+        fleet.as_str(),
+        late.origin.hub,
+        late.origin.producer,
+        late.device,
+        late.key,
+        late.key_version
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// How many events came late and wait for a merge.

@@ -3,6 +3,9 @@
 //! Kept true: a planning round writes over items, and an item that was applied keeps the number
 //! of its generation, so that the conflicts of what was applied stay.
 
+mod place;
+mod progress;
+
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -16,6 +19,11 @@ use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
+
+pub(crate) use place::{Place, places, set_ranks};
+pub(crate) use progress::{
+    apart, applied, forget_try, forget_unseen, in_state, later_sides, not_applied, set_print,
+};
 
 use super::damaged;
 
@@ -131,7 +139,10 @@ pub(crate) async fn put(
 ) -> Result<(), StoreError> {
     let triples = json_all(items, |item| serde_json::to_value(&item.sealed.triple))?;
     let merged = json_all(items, |item| serde_json::to_value(&item.key.merged))?;
-    let sealed: Vec<Value> = items.iter().map(|item| closed(&item.sealed.credentials)).collect();
+    let sealed: Vec<Value> = items
+        .iter()
+        .map(|item| closed(&item.sealed.credentials))
+        .collect();
     let print = |print: Option<Fingerprint>| print.map(|p| p.0.to_vec()).unwrap_or_default();
     sqlx::query!(
         "insert into merge.item
@@ -152,9 +163,18 @@ pub(crate) async fn put(
         &triples,
         &merged,
         &sealed,
-        &items.iter().map(|item| print(item.sealed.primary_before)).collect::<Vec<_>>(),
-        &items.iter().map(|item| print(item.sealed.secondary_before)).collect::<Vec<_>>(),
-        &items.iter().map(|item| item.key.withheld).collect::<Vec<_>>(),
+        &items
+            .iter()
+            .map(|item| print(item.sealed.primary_before))
+            .collect::<Vec<_>>(),
+        &items
+            .iter()
+            .map(|item| print(item.sealed.secondary_before))
+            .collect::<Vec<_>>(),
+        &items
+            .iter()
+            .map(|item| item.key.withheld)
+            .collect::<Vec<_>>(),
         &items.iter().map(is_apart).collect::<Vec<_>>()
     )
     .execute(connection)
@@ -163,7 +183,10 @@ pub(crate) async fn put(
 }
 
 fn names(items: &[Planned]) -> Vec<String> {
-    items.iter().map(|item| item.sealed.device.to_string()).collect()
+    items
+        .iter()
+        .map(|item| item.sealed.device.to_string())
+        .collect()
 }
 
 fn json_all(
@@ -196,46 +219,40 @@ pub(crate) async fn update(
     Ok(())
 }
 
-/// How often each of these devices was applied in this merge.
-pub(crate) async fn generations(
+/// What this merge did to a device before.
+#[derive(Debug, Clone)]
+pub(crate) struct Earlier {
+    /// How often it was applied.
+    pub(crate) generation: i32,
+    /// What it is since; `None` when it waits to be applied.
+    pub(crate) applied: Option<Side>,
+}
+
+/// What this merge did to these devices before, in earlier rounds.
+pub(crate) async fn earlier(
     connection: &mut PgConnection,
     merge_id: Uuid,
     devices: &[String],
-) -> Result<HashMap<String, i32>, StoreError> {
+) -> Result<HashMap<String, Earlier>, StoreError> {
     let rows = sqlx::query!(
-        "select device_id, generation from merge.item
-          where merge_id = $1 and device_id = any($2)",
+        r#"select device_id, generation, state, merged as "merged: Json<Side>" from merge.item
+            where merge_id = $1 and device_id = any($2)"#,
         merge_id,
         devices
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.device_id, row.generation)).collect())
-}
-
-/// The devices of a round's end: those that it did not see are equal by now.
-pub(crate) async fn forget_unseen(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    round: i32,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "delete from merge.item
-          where merge_id = $1 and round < $2 and state <> 'applied' and generation = 0",
-        merge_id,
-        round
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query!(
-        "update merge.item set state = 'applied', detail = ''
-          where merge_id = $1 and round < $2 and state <> 'applied'",
-        merge_id,
-        round
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    let rows = rows.into_iter().map(|row| {
+        let applied = (row.state == "applied").then_some(row.merged.0);
+        (
+            row.device_id,
+            Earlier {
+                generation: row.generation,
+                applied,
+            },
+        )
+    });
+    Ok(rows.collect())
 }
 
 /// Items after `after`, by the bytes of their ids.
@@ -306,168 +323,16 @@ pub(crate) async fn next_open(
     rows.into_iter().map(Item::try_from).collect()
 }
 
-/// Both hubs are as merged; `print` is what they show, if that is known.
-pub(crate) async fn applied(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    device: &str,
-    merged: &Side,
-    print: Option<&[u8]>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update merge.item
-            set state = 'applied', detail = '', merged = $3, applied_print = $4,
-                generation = generation + case when state = 'applied' then 0 else 1 end
-          where merge_id = $1 and device_id = $2",
-        merge_id,
-        device,
-        Json(merged) as _,
-        print
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// A hub refused an item, or is not as it was planned.
-pub(crate) async fn not_applied(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    device: &str,
-    state: &str,
-    detail: &str,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update merge.item set state = $3, detail = $4
-          where merge_id = $1 and device_id = $2 and state = 'planned'",
-        merge_id,
-        device,
-        state,
-        detail
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Items in a state: how many, and the first of them with what was said.
-pub(crate) async fn in_state(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    state: &str,
-    limit: i64,
-) -> Result<(u64, Vec<(String, String)>), StoreError> {
-    let rows = sqlx::query!(
-        r#"select device_id, detail, count(*) over () as "count!" from merge.item
-            where merge_id = $1 and state = $2 order by device_id limit $3"#,
-        merge_id,
-        state,
-        limit
-    )
-    .fetch_all(connection)
-    .await?;
-    let count = rows.first().map_or(0, |row| super::unsigned(row.count));
-    Ok((count, rows.into_iter().map(|row| (row.device_id, row.detail)).collect()))
-}
-
-/// Devices at which nothing is written although the hubs differ: the first of them.
-pub(crate) async fn apart(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    limit: i64,
-) -> Result<Vec<String>, StoreError> {
-    let devices = sqlx::query_scalar!(
-        "select device_id from merge.item
-          where merge_id = $1 and is_apart and state = 'planned' order by device_id limit $2",
-        merge_id,
-        limit
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(devices)
-}
-
-/// A device's place in the hierarchy.
-#[derive(Debug, Clone)]
-pub(crate) struct Place {
-    pub(crate) device: String,
-    /// Whether it lives after the merge.
-    pub(crate) is_live: bool,
-    /// Its parent after the merge; of one that goes, the parent that it had.
-    pub(crate) parent: Option<String>,
-    pub(crate) scope_fault: Option<String>,
-    pub(crate) rank: i32,
-}
-
-/// The places of all devices of a merge.
-pub(crate) async fn places(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-) -> Result<Vec<Place>, StoreError> {
-    let places = sqlx::query_as!(
-        Place,
-        r#"select device_id as device, coalesce(merged ? 'live', false) as "is_live!",
-                  case when merged ? 'live' then merged -> 'live' -> 'record' ->> 'parent'
-                       else coalesce(triple -> 'secondary' -> 'live' -> 'record' ->> 'parent',
-                                     triple -> 'primary' -> 'live' -> 'record' ->> 'parent')
-                   end as parent,
-                  scope_fault, rank
-             from merge.item where merge_id = $1"#,
-        merge_id
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(places)
-}
-
-/// Writes the order in which items are applied.
-pub(crate) async fn set_ranks(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    devices: &[String],
-    ranks: &[i32],
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update merge.item i set rank = d.rank
-           from unnest($2::text[], $3::integer[]) as d (device_id, rank)
-          where i.merge_id = $1 and i.device_id = d.device_id",
-        merge_id,
-        devices,
-        ranks
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Whether a later merge of the fleet applied this device.
-pub(crate) async fn was_merged_later(
-    connection: &mut PgConnection,
-    fleet: &str,
-    merge_id: Uuid,
-    device: &str,
-) -> Result<bool, StoreError> {
-    let later = sqlx::query_scalar!(
-        r#"select exists (
-               select from merge.item i join merge.merge m using (merge_id)
-                where m.fleet_id = $1 and i.device_id = $3 and m.merge_id > $2
-                  and i.generation > 0) as "later!""#,
-        fleet,
-        merge_id,
-        device
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(later)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn sealed_credentials_read_back() {
-        let pair = (Fingerprint([0xa5; 16]), prost::bytes::Bytes::from_static(b"\x00sealed"));
+        let pair = (
+            Fingerprint([0xa5; 16]),
+            prost::bytes::Bytes::from_static(b"\x00sealed"),
+        );
         let credentials: Credentials = [pair].into_iter().collect();
         assert_eq!(opened(&closed(&credentials)), Some(credentials));
         assert_eq!(opened(&serde_json::json!({"xyz": "AA=="})), None);

@@ -1,5 +1,7 @@
 //! Merges: one row each. At most one of a fleet is not over.
 
+mod standing;
+
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_domain::merge::Counts;
@@ -10,7 +12,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::unsigned;
+pub(crate) use standing::{Standing, standing};
 
 /// A merge as it is stored, with what is counted of its items and conflicts.
 #[derive(Debug, Clone)]
@@ -128,7 +130,9 @@ pub(crate) async fn get(
     fleet: &str,
     merge_id: Uuid,
 ) -> Result<Option<MergeRow>, StoreError> {
-    Ok(page(connection, fleet, Some(merge_id), None, 1).await?.pop())
+    Ok(page(connection, fleet, Some(merge_id), None, 1)
+        .await?
+        .pop())
 }
 
 /// A fleet's merges, newest first, before `before`; or only the one called `only`.
@@ -181,65 +185,6 @@ pub(crate) async fn hold_active(
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|row| (row.merge_id, row.state)))
-}
-
-/// Where merging stands for a fleet, or for one recovered hub of it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Standing {
-    /// The merge that is not over, and its state.
-    pub(crate) active: Option<(Uuid, String)>,
-    /// The newest closed one, and its epoch.
-    pub(crate) closed: Option<(Uuid, Epoch)>,
-    /// Whether the newest one found the hub rewound.
-    pub(crate) rewound: bool,
-    /// Conflicts that hold a device.
-    pub(crate) held: u64,
-}
-
-/// Reads where merging stands; `hub` empty for any.
-pub(crate) async fn standing(
-    connection: &mut PgConnection,
-    fleet: &str,
-    hub: &str,
-) -> Result<Standing, StoreError> {
-    let rows = sqlx::query!(
-        "select merge_id, state, epoch, rewound from merge.merge
-          where fleet_id = $1 and ($2 = '' or primary_hub_id = $2)
-            and (state in ('planning', 'planned', 'applying', 'verifying')
-                 or merge_id = (select max(merge_id::text)::uuid from merge.merge
-                                 where fleet_id = $1 and ($2 = '' or primary_hub_id = $2))
-                 or merge_id = (select max(merge_id::text)::uuid from merge.merge
-                                 where fleet_id = $1 and ($2 = '' or primary_hub_id = $2)
-                                   and state = 'closed'))
-          order by merge_id desc",
-        fleet,
-        hub
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut standing = Standing {
-        rewound: rows.first().is_some_and(|row| row.rewound),
-        ..Standing::default()
-    };
-    for row in rows {
-        match row.state.as_str() {
-            "failed" => {}
-            "closed" if standing.closed.is_none() => {
-                standing.closed = Some((row.merge_id, Epoch::from_i64(row.epoch)));
-            }
-            "closed" => {}
-            _ => standing.active = Some((row.merge_id, row.state)),
-        }
-    }
-    let held = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from merge.conflict
-            where fleet_id = $1 and scope = 'device' and state = 'held'"#,
-        fleet
-    )
-    .fetch_one(connection)
-    .await?;
-    standing.held = unsigned(held);
-    Ok(standing)
 }
 
 /// What a plan found.

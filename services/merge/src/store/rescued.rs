@@ -42,5 +42,8 @@ pub(crate) async fn get(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.device_id, row.record)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.device_id, row.record))
+        .collect())
 }

@@ -21,11 +21,17 @@ async fn an_applied_plan_closes_with_equal_hubs_and_undecided_devices_held() {
     assert_eq!(closed.primary_digest, closed.secondary_digest);
     let status = world.status().await;
     assert_eq!((status.open_hold_count, status.closed_epoch), (1, EPOCH));
-    assert_eq!((status.active_merge.as_str(), status.closed_merge), ("", closed.name));
+    assert_eq!(
+        (status.active_merge.as_str(), status.closed_merge),
+        ("", closed.name)
+    );
     let script = world.hubs.script();
     let held = script.devices["d-3"].secondary.side.live().unwrap();
     assert!(held.record.enabled && !held.is_effectively_enabled());
-    assert_eq!(script.devices["d-2"].secondary.credential, "sealed-canary-4711-1");
+    assert_eq!(
+        script.devices["d-2"].secondary.credential,
+        "sealed-canary-4711-1"
+    );
     let context = &script.contexts[0];
     assert_eq!((context.epoch, context.step.as_str()), (EPOCH, "apply"));
 }
@@ -35,7 +41,9 @@ async fn a_service_that_is_stopped_between_batches_goes_on_and_writes_nothing_tw
     let mut world = World::new().await;
     for number in 0..250 {
         let made = tagged("east", "owner", "east");
-        world.hubs.put(&format!("d-{number:03}"), absent(), made, absent());
+        world
+            .hubs
+            .put(&format!("d-{number:03}"), absent(), made, absent());
     }
     world.hubs.script().batches_left = Some(1);
     let plan = world.plan().await;
@@ -73,7 +81,10 @@ async fn a_device_that_moved_meanwhile_is_planned_again_with_the_decisions_that_
     diverged(&world);
     let plan = world.plan().await;
     let conflicts = world.conflicts(&plan).await;
-    let owner = conflicts.iter().find(|conflict| conflict.path == "tags.owner").unwrap();
+    let owner = conflicts
+        .iter()
+        .find(|conflict| conflict.path == "tags.owner")
+        .unwrap();
     world.resolve(owner, Choice::Primary).await.unwrap();
     let moved = live("west", 1, |live| {
         live.record.tags.insert("owner".into(), json!("west"));
@@ -99,7 +110,11 @@ async fn a_refused_device_fails_the_merge_and_the_next_plan_starts_from_there() 
     let failed = world.until(&plan.name, MergeState::Failed).await;
     let failure = failed.failure.unwrap();
     assert_eq!(failure.reason, "ITEM_REJECTED");
-    assert!(failure.message.contains("d-2 (the hub said no)"), "{}", failure.message);
+    assert!(
+        failure.message.contains("d-2 (the hub said no)"),
+        "{}",
+        failure.message
+    );
     world.hubs.script().refused.clear();
     let plan = world.plan().await;
     // What was applied is equal; the held device stays in the comparison.
@@ -114,33 +129,81 @@ async fn a_value_that_lost_is_restored_after_the_merge() {
     let plan = world.plan().await;
     world.close(&plan).await;
     let conflicts = world.conflicts(&plan).await;
-    let owner = conflicts.iter().find(|conflict| conflict.path == "tags.owner").unwrap();
+    let owner = conflicts
+        .iter()
+        .find(|conflict| conflict.path == "tags.owner")
+        .unwrap();
     let resolved = world.resolve(owner, Choice::Primary).await.unwrap();
-    assert_eq!((resolved.chosen(), resolved.state()), (Choice::Primary, ConflictState::Resolved));
+    assert_eq!(
+        (resolved.chosen(), resolved.state()),
+        (Choice::Primary, ConflictState::Resolved)
+    );
     {
         let script = world.hubs.script();
         let restored = script.devices["d-1"].secondary.side.live().unwrap();
         assert_eq!(restored.record.tags["owner"], json!("east"));
     }
-    world.hubs.script().devices.get_mut("d-1").unwrap().secondary =
-        tagged("west", "owner", "somebody new");
+    world
+        .hubs
+        .script()
+        .devices
+        .get_mut("d-1")
+        .unwrap()
+        .secondary = tagged("west", "owner", "somebody new");
     let refused = world.resolve(owner, Choice::Secondary).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "CONFLICT_STALE");
 }
 
 #[tokio::test]
+async fn a_held_device_can_be_decided_after_the_merge() {
+    let world = World::new().await;
+    diverged(&world);
+    let plan = world.plan().await;
+    world.close(&plan).await;
+    let conflicts = world.conflicts(&plan).await;
+    let held = conflicts
+        .iter()
+        .find(|conflict| conflict.key == "d-3")
+        .unwrap();
+    assert_eq!(held.state(), ConflictState::Held);
+    world.resolve(held, Choice::Primary).await.unwrap();
+    {
+        let script = world.hubs.script();
+        let kept = script.devices["d-3"].secondary.side.live().unwrap();
+        assert!(kept.is_effectively_enabled());
+        assert_eq!(kept.record.tags["owner"], json!("east"));
+    }
+    assert_eq!(world.status().await.open_hold_count, 0);
+    world.resolve(held, Choice::Secondary).await.unwrap();
+    let script = world.hubs.script();
+    assert!(script.devices["d-3"].primary.side.tombstone().is_some());
+}
+
+#[tokio::test]
 async fn parents_are_applied_before_children_and_deleted_after_them() {
     let world = World::new().await;
-    let child = |hub: &str, parent: &str| {
-        live(hub, 1, |live| live.record.parent = Some(parent.to_owned()))
-    };
+    let child =
+        |hub: &str, parent: &str| live(hub, 1, |live| live.record.parent = Some(parent.to_owned()));
     let edge = |hub: &str| live(hub, 1, |live| live.record.iot_edge = true);
-    world.hubs.put("a-leaf", absent(), child("east", "b-edge"), absent());
+    world
+        .hubs
+        .put("a-leaf", absent(), child("east", "b-edge"), absent());
     world.hubs.put("b-edge", absent(), edge("east"), absent());
-    world.hubs.put("c-edge", edge("east"), edge("east"), dead("west"));
-    world.hubs.put("d-leaf", child("east", "c-edge"), child("east", "c-edge"), dead("west"));
+    world
+        .hubs
+        .put("c-edge", edge("east"), edge("east"), dead("west"));
+    world.hubs.put(
+        "d-leaf",
+        child("east", "c-edge"),
+        child("east", "c-edge"),
+        dead("west"),
+    );
     world.close(&world.plan().await).await;
     let script = world.hubs.script();
-    let order: Vec<&str> = script.writes.iter().map(|(device, _)| device.as_str()).collect();
+    let order: Vec<&str> = script
+        .writes
+        .iter()
+        .map(|(device, _)| device.as_str())
+        .collect();
     assert_eq!(order, ["b-edge", "a-leaf", "d-leaf", "c-edge"]);
 }

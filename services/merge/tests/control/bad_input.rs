@@ -33,7 +33,11 @@ async fn a_merge_of_what_cannot_be_merged_is_refused() {
     let mut bad = order("acme", "east");
     bad.metadata_sources = vec!["ftp://store".into()];
     let refused = merges.plan_merge(bad).await.unwrap_err();
-    assert!(refused.message().contains("metadata_sources[0]"), "{}", refused.message());
+    assert!(
+        refused.message().contains("metadata_sources[0]"),
+        "{}",
+        refused.message()
+    );
 }
 
 #[tokio::test]
@@ -43,13 +47,27 @@ async fn a_second_merge_is_refused_and_a_repeated_request_is_the_same_merge() {
     let mut merges = world.service.merges.clone();
     let first = order("acme", "east");
     let merge = merges.plan_merge(first.clone()).await.unwrap().into_inner();
-    assert_eq!(merges.plan_merge(first.clone()).await.unwrap().into_inner().name, merge.name);
+    assert_eq!(
+        merges
+            .plan_merge(first.clone())
+            .await
+            .unwrap()
+            .into_inner()
+            .name,
+        merge.name
+    );
     let refused = merges.plan_merge(order("acme", "east")).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "MERGE_ACTIVE");
-    let reused = pb::PlanMergeRequest { recovered_hub: "west".into(), ..first };
+    let reused = pb::PlanMergeRequest {
+        recovered_hub: "west".into(),
+        ..first
+    };
     let refused = merges.plan_merge(reused).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "REQUEST_ID_REUSED");
-    let early = pb::Merge { plan_id: "00".into(), ..merge };
+    let early = pb::Merge {
+        plan_id: "00".into(),
+        ..merge
+    };
     let refused = world.apply(&early).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "PLAN_NOT_READY");
 }
@@ -68,7 +86,9 @@ async fn a_hub_that_does_not_answer_fails_the_merge_with_its_reason() {
 async fn a_fleet_that_moved_ends_the_merge() {
     let world = World::new().await;
     let plan = world.plan().await;
-    world.as_concierge(&["update authority.fleet set epoch = 3072"]).await;
+    world
+        .as_concierge(&["update authority.fleet set epoch = 3072"])
+        .await;
     world.apply(&plan).await.unwrap();
     let failed = world.until(&plan.name, MergeState::Failed).await;
     assert_eq!(failed.failure.unwrap().reason, "EPOCH_MOVED");
@@ -79,10 +99,16 @@ async fn what_does_not_exist_is_not_found() {
     let world = World::new().await;
     let name = format!("fleets/acme/merges/{}", Uuid::nil());
     let mut merges = world.service.merges.clone();
-    let refused = merges.get_merge(pb::GetMergeRequest { name }).await.unwrap_err();
+    let refused = merges
+        .get_merge(pb::GetMergeRequest { name })
+        .await
+        .unwrap_err();
     assert_eq!(fault::reason(&refused), "MERGE_NOT_FOUND");
     let name = format!("fleets/acme/conflicts/{}", Uuid::nil());
-    let conflict = pb::Conflict { name, ..Default::default() };
+    let conflict = pb::Conflict {
+        name,
+        ..Default::default()
+    };
     let refused = world.resolve(&conflict, Choice::Primary).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "CONFLICT_NOT_FOUND");
 }

@@ -14,8 +14,11 @@ fn name(key: &str) -> String {
 }
 
 fn put(key: &str, value: Value, hub: &str, expected: &str) -> pb::PutDocumentRequest {
-    let document =
-        pb::Document { name: name(key), value: Some(to_value(&value)), ..Default::default() };
+    let document = pb::Document {
+        name: name(key),
+        value: Some(to_value(&value)),
+        ..Default::default()
+    };
     pb::PutDocumentRequest {
         document: Some(document),
         origin_hub: hub.to_owned(),
@@ -26,22 +29,44 @@ fn put(key: &str, value: Value, hub: &str, expected: &str) -> pb::PutDocumentReq
 }
 
 async fn write(world: &World, request: pb::PutDocumentRequest) -> pb::PutDocumentResponse {
-    world.service.documents.clone().put_document(request).await.unwrap().into_inner()
+    world
+        .service
+        .documents
+        .clone()
+        .put_document(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 async fn read(world: &World, key: &str) -> pb::Document {
     let request = pb::GetDocumentRequest { name: name(key) };
-    world.service.documents.clone().get_document(request).await.unwrap().into_inner()
+    world
+        .service
+        .documents
+        .clone()
+        .get_document(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 async fn set_policy(world: &World, policy: NamespacePolicy) {
-    let namespace =
-        pb::Namespace { name: "fleets/acme/namespaces/notes".into(), policy: policy.into() };
+    let namespace = pb::Namespace {
+        name: "fleets/acme/namespaces/notes".into(),
+        policy: policy.into(),
+    };
     let request = pb::UpdateNamespaceRequest {
         namespace: Some(namespace),
         request_id: request_id(),
     };
-    world.service.documents.clone().update_namespace(request).await.unwrap();
+    world
+        .service
+        .documents
+        .clone()
+        .update_namespace(request)
+        .await
+        .unwrap();
 }
 
 /// Written at east, then differently at west and late by east's back end.
@@ -50,31 +75,54 @@ async fn diverge(world: &World, key: &str, base: Value, west: Value, east: Value
     assert!(!first.is_branch);
     let version = first.document.unwrap().version;
     world.fail_over().await;
-    assert!(!write(world, put(key, west, "west", &version)).await.is_branch);
-    assert!(write(world, put(key, east, "east", &version)).await.is_branch);
+    assert!(
+        !write(world, put(key, west, "west", &version))
+            .await
+            .is_branch
+    );
+    assert!(
+        write(world, put(key, east, "east", &version))
+            .await
+            .is_branch
+    );
 }
 
 #[tokio::test]
 async fn a_branch_meets_the_main_line_by_leaf_in_the_merge() {
     let world = World::at_home().await;
     let base = json!({"a": 1, "b": 1, "c": 1});
-    let (west, east) = (json!({"a": 2, "b": 1, "c": 2}), json!({"a": 1, "b": 3, "c": 3}));
+    let (west, east) = (
+        json!({"a": 2, "b": 1, "c": 2}),
+        json!({"a": 1, "b": 3, "c": 3}),
+    );
     diverge(&world, "n-1", base, west, east).await;
     assert_eq!(read(&world, "n-1").await.branches.len(), 2);
     let plan = world.plan().await;
     assert_eq!(plan.counts.unwrap().document_count, 1);
     world.close(&plan).await;
     let merged = read(&world, "n-1").await;
-    assert_eq!(from_value(merged.value.as_ref().unwrap()), json!({"a": 2, "b": 3, "c": 2}));
+    assert_eq!(
+        from_value(merged.value.as_ref().unwrap()),
+        json!({"a": 2, "b": 3, "c": 2})
+    );
     assert!(merged.branches.is_empty());
     let conflicts = world.conflicts(&plan).await;
     assert_eq!(conflicts.len(), 1);
-    assert_eq!((conflicts[0].key.as_str(), conflicts[0].path.as_str()), ("notes/n-1", "c"));
+    assert_eq!(
+        (conflicts[0].key.as_str(), conflicts[0].path.as_str()),
+        ("notes/n-1", "c")
+    );
     assert_eq!(conflicts[0].state(), ConflictState::Auto);
     assert_eq!(from_value(conflicts[0].primary.as_ref().unwrap()), json!(3));
-    world.resolve(&conflicts[0], pb::Choice::Primary).await.unwrap();
+    world
+        .resolve(&conflicts[0], pb::Choice::Primary)
+        .await
+        .unwrap();
     let restored = read(&world, "n-1").await;
-    assert_eq!(from_value(restored.value.as_ref().unwrap()), json!({"a": 2, "b": 3, "c": 3}));
+    assert_eq!(
+        from_value(restored.value.as_ref().unwrap()),
+        json!({"a": 2, "b": 3, "c": 3})
+    );
     assert_ne!(restored.version, merged.version);
 }
 
@@ -84,7 +132,10 @@ async fn a_counter_adds_what_both_sides_added() {
     set_policy(&world, NamespacePolicy::Counter).await;
     diverge(&world, "n-1", json!(10), json!(13), json!(15)).await;
     world.close(&world.plan().await).await;
-    assert_eq!(from_value(read(&world, "n-1").await.value.as_ref().unwrap()), json!(18));
+    assert_eq!(
+        from_value(read(&world, "n-1").await.value.as_ref().unwrap()),
+        json!(18)
+    );
 }
 
 #[tokio::test]
@@ -92,12 +143,21 @@ async fn a_write_over_an_unread_version_is_refused_and_a_repeated_one_is_the_sam
     let world = World::new().await;
     let request = put("n-1", json!(1), "west", "");
     let first = write(&world, request.clone()).await.document.unwrap();
-    assert_eq!(write(&world, request).await.document.unwrap().version, first.version);
+    assert_eq!(
+        write(&world, request).await.document.unwrap().version,
+        first.version
+    );
     let mut documents = world.service.documents.clone();
-    let refused = documents.put_document(put("n-1", json!(2), "west", "")).await.unwrap_err();
+    let refused = documents
+        .put_document(put("n-1", json!(2), "west", ""))
+        .await
+        .unwrap_err();
     assert_eq!(fault::reason(&refused), "VERSION_MISMATCH");
     write(&world, put("n-1", json!(2), "west", &first.version)).await;
-    let ahead = pb::PutDocumentRequest { epoch: 9_999, ..put("n-1", json!(3), "west", "") };
+    let ahead = pb::PutDocumentRequest {
+        epoch: 9_999,
+        ..put("n-1", json!(3), "west", "")
+    };
     let refused = documents.put_document(ahead).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "EPOCH_AHEAD");
 }
@@ -108,9 +168,17 @@ async fn a_back_ends_own_store_takes_part_and_what_moved_is_read_again() {
     let store = OwnStore::default();
     let url = format!("http://{}", store.serve().await);
     let sides = |base, primary, secondary| [Some(base), Some(primary), Some(secondary)];
-    store.put("k-1", "json_leaf", sides(json!({"a": 1}), json!({"a": 2}), json!({"a": 1, "b": 1})));
+    store.put(
+        "k-1",
+        "json_leaf",
+        sides(json!({"a": 1}), json!({"a": 2}), json!({"a": 1, "b": 1})),
+    );
     store.put("k-2", "counter", sides(json!(10), json!(13), json!(15)));
-    store.put("k-3", "json_leaf", sides(json!({"a": 1}), json!({"a": 2}), json!({"a": 3})));
+    store.put(
+        "k-3",
+        "json_leaf",
+        sides(json!({"a": 1}), json!({"a": 2}), json!({"a": 3})),
+    );
     store.put("k-4", "guess", sides(json!(1), json!(2), json!(3)));
     store.script().moves_once.insert("k-2".to_owned());
     let merge = world.start_plan_with(vec![url]).await.unwrap();
@@ -124,9 +192,18 @@ async fn a_back_ends_own_store_takes_part_and_what_moved_is_read_again() {
         assert!(!script.merged.contains_key("k-4"));
     }
     let conflicts = world.conflicts(&plan).await;
-    let found: Vec<_> = conflicts.iter().map(|c| (c.key.as_str(), c.state())).collect();
-    assert_eq!(found, [("k-3", ConflictState::Auto), ("k-4", ConflictState::Held)]);
-    let refused = world.resolve(&conflicts[1], pb::Choice::Primary).await.unwrap_err();
+    let found: Vec<_> = conflicts
+        .iter()
+        .map(|c| (c.key.as_str(), c.state()))
+        .collect();
+    assert_eq!(
+        found,
+        [("k-3", ConflictState::Auto), ("k-4", ConflictState::Held)]
+    );
+    let refused = world
+        .resolve(&conflicts[1], pb::Choice::Primary)
+        .await
+        .unwrap_err();
     assert_eq!(fault::reason(&refused), "CHOICE_IMPOSSIBLE");
     assert_eq!(world.status().await.open_hold_count, 0);
 }

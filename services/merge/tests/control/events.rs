@@ -29,13 +29,28 @@ fn delta(number: u64, add: i64) -> pb::Event {
 
 /// From east, of the epoch that is over.
 fn late(number: u64, add: i64) -> pb::Event {
-    pb::Event { origin_hub: "east".into(), epoch: OLD_EPOCH, ..delta(number, add) }
+    pb::Event {
+        origin_hub: "east".into(),
+        epoch: OLD_EPOCH,
+        ..delta(number, add)
+    }
 }
 
 async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
     let fleet = "fleets/acme".to_owned();
-    let request = pb::RecordEventsRequest { fleet, events, request_id: request_id() };
-    let answer = world.service.events.clone().record_events(request).await.unwrap().into_inner();
+    let request = pb::RecordEventsRequest {
+        fleet,
+        events,
+        request_id: request_id(),
+    };
+    let answer = world
+        .service
+        .events
+        .clone()
+        .record_events(request)
+        .await
+        .unwrap()
+        .into_inner();
     answer.outcomes().collect()
 }
 
@@ -45,7 +60,14 @@ async fn state(world: &World) -> pb::EventState {
         device: "d-1".into(),
         key: "count".into(),
     };
-    world.service.events.clone().get_event_state(request).await.unwrap().into_inner()
+    world
+        .service
+        .events
+        .clone()
+        .get_event_state(request)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 fn sum(state: &pb::EventState) -> Value {
@@ -80,7 +102,10 @@ async fn late_events_change_nothing_before_the_merge_and_count_once_in_it() {
     use EventOutcome::{Applied, Duplicate, Late};
     let world = World::new().await;
     assert_eq!(record(&world, vec![delta(1, 1)]).await, [Applied]);
-    assert_eq!(record(&world, vec![late(1, 10), late(2, 20)]).await, [Late, Late]);
+    assert_eq!(
+        record(&world, vec![late(1, 10), late(2, 20)]).await,
+        [Late, Late]
+    );
     let before = state(&world).await;
     assert_eq!((sum(&before), before.late_count), (json!(1), 2));
     let plan = world.plan().await;
@@ -95,7 +120,13 @@ async fn late_events_change_nothing_before_the_merge_and_count_once_in_it() {
 #[tokio::test]
 async fn an_event_that_says_something_else_under_the_same_id_is_never_applied() {
     let world = World::new().await;
-    assert_eq!(record(&world, vec![delta(1, 1)]).await, [EventOutcome::Applied]);
-    assert_eq!(record(&world, vec![delta(1, 1_000)]).await, [EventOutcome::DeadLetter]);
+    assert_eq!(
+        record(&world, vec![delta(1, 1)]).await,
+        [EventOutcome::Applied]
+    );
+    assert_eq!(
+        record(&world, vec![delta(1, 1_000)]).await,
+        [EventOutcome::DeadLetter]
+    );
     assert_eq!(sum(&state(&world).await), json!(1));
 }

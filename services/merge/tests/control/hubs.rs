@@ -80,9 +80,22 @@ pub(crate) fn live(hub: &str, credential: u8, make: impl FnOnce(&mut Live)) -> S
         tags: Map::new(),
         desired: Map::new(),
     };
-    let epoch = if hub == "east" { Epoch(1024) } else { Epoch(2049) };
-    let stamp = Stamp { epoch, sequence: 1, origin: HubId::new(hub).unwrap() };
-    let mut live = Live { incarnation: 1, record, stamp, hold: None };
+    let epoch = if hub == "east" {
+        Epoch(1024)
+    } else {
+        Epoch(2049)
+    };
+    let stamp = Stamp {
+        epoch,
+        sequence: 1,
+        origin: HubId::new(hub).unwrap(),
+    };
+    let mut live = Live {
+        incarnation: 1,
+        record,
+        stamp,
+        hold: None,
+    };
     make(&mut live);
     SealedSide {
         side: Side::Live(live),
@@ -101,9 +114,21 @@ pub(crate) fn tagged(hub: &str, name: &str, value: impl Into<Value>) -> SealedSi
 
 /// Deleted at a hub.
 pub(crate) fn dead(hub: &str) -> SealedSide {
-    let epoch = if hub == "east" { Epoch(1024) } else { Epoch(2049) };
-    let stamp = Stamp { epoch, sequence: 2, origin: HubId::new(hub).unwrap() };
-    SealedSide::dead(Tombstone { incarnation: 1, stamp, reason: TombstoneReason::Deleted })
+    let epoch = if hub == "east" {
+        Epoch(1024)
+    } else {
+        Epoch(2049)
+    };
+    let stamp = Stamp {
+        epoch,
+        sequence: 2,
+        origin: HubId::new(hub).unwrap(),
+    };
+    SealedSide::dead(Tombstone {
+        incarnation: 1,
+        stamp,
+        reason: TombstoneReason::Deleted,
+    })
 }
 
 pub(crate) fn absent() -> SealedSide {
@@ -113,12 +138,18 @@ pub(crate) fn absent() -> SealedSide {
 /// What a hub shows of a side.
 fn print(device: &str, sealed: &SealedSide) -> Option<Fingerprint> {
     let live = sealed.side.live()?;
-    let record = Record { enabled: live.is_effectively_enabled(), ..live.record.clone() };
+    let record = Record {
+        enabled: live.is_effectively_enabled(),
+        ..live.record.clone()
+    };
     Some(record.fingerprint(&FingerprintKey::new([5; 32]), device))
 }
 
 fn shown(device: &str, sealed: &SealedSide) -> SealedSide {
-    SealedSide { fingerprint: print(device, sealed), ..sealed.clone() }
+    SealedSide {
+        fingerprint: print(device, sealed),
+        ..sealed.clone()
+    }
 }
 
 fn bytes(print: Option<Fingerprint>) -> Vec<u8> {
@@ -132,7 +163,11 @@ impl Hubs {
 
     /// Puts a device at the three places.
     pub(crate) fn put(&self, device: &str, base: SealedSide, p: SealedSide, s: SealedSide) {
-        let known = Known { base, primary: p, secondary: s };
+        let known = Known {
+            base,
+            primary: p,
+            secondary: s,
+        };
         self.script().devices.insert(device.to_owned(), known);
     }
 
@@ -151,24 +186,38 @@ impl Hubs {
 impl Script {
     fn side(&self, device: &str, hub: &str) -> &SealedSide {
         let known = &self.devices[device];
-        if hub == "east" { &known.primary } else { &known.secondary }
+        if hub == "east" {
+            &known.primary
+        } else {
+            &known.secondary
+        }
     }
 
     fn digest(&self, hub: &str) -> String {
-        let prints = self.devices.keys().map(|device| print(device, self.side(device, hub)));
-        let all = prints.flatten().fold(Fingerprint::default(), Fingerprint::xor);
+        let prints = self
+            .devices
+            .keys()
+            .map(|device| print(device, self.side(device, hub)));
+        let all = prints
+            .flatten()
+            .fold(Fingerprint::default(), Fingerprint::xor);
         all.to_string()
     }
 
     fn scan(&self, hub: &str) -> r::ScanResult {
-        let held = self.devices.keys().filter(|device| {
-            self.side(device, hub).side.live().is_some()
-        });
+        let held = self
+            .devices
+            .keys()
+            .filter(|device| self.side(device, hub).side.live().is_some());
         r::ScanResult {
             snapshot: Uuid::new_v4().to_string(),
             scanned_count: held.count() as u64,
             rewound: self.rewound && hub == "east",
-            rewound_evidence: if self.rewound { "2 twins went back".into() } else { String::new() },
+            rewound_evidence: if self.rewound {
+                "2 twins went back".into()
+            } else {
+                String::new()
+            },
             digest: self.digest(hub),
         }
     }
@@ -189,7 +238,10 @@ impl Script {
             Some(reason) => {
                 task.state = TaskState::Failed.into();
                 let message = "it does not answer".to_owned();
-                task.failure = Some(Failure { reason: reason.into(), message });
+                task.failure = Some(Failure {
+                    reason: reason.into(),
+                    message,
+                });
             }
             None => {
                 task.state = TaskState::Succeeded.into();
@@ -221,7 +273,10 @@ impl Script {
         }
         let merged = from_side_state(item.merged.as_ref().unwrap()).unwrap();
         let post = bytes(print(device, &merged));
-        let befores = [("east", &item.primary_before), ("west", &item.secondary_before)];
+        let befores = [
+            ("east", &item.primary_before),
+            ("west", &item.secondary_before),
+        ];
         let mut due = Vec::new();
         for (hub, before) in befores {
             let now = bytes(print(device, self.side(device, hub)));
@@ -234,9 +289,20 @@ impl Script {
         for hub in &due {
             self.writes.push((device.to_owned(), hub));
         }
-        let known = Known { base: merged.clone(), primary: merged.clone(), secondary: merged };
+        let known = Known {
+            base: merged.clone(),
+            primary: merged.clone(),
+            secondary: merged,
+        };
         self.devices.insert(device.to_owned(), known);
-        (if due.is_empty() { Outcome::Already } else { Outcome::Applied }, String::new())
+        (
+            if due.is_empty() {
+                Outcome::Already
+            } else {
+                Outcome::Applied
+            },
+            String::new(),
+        )
     }
 
     fn batch(&mut self, items: &[r::ApplyItem]) -> Vec<r::ApplyResult> {
@@ -247,7 +313,11 @@ impl Script {
                 true => self.apply(item),
                 false => (Outcome::Unknown, "not now".to_owned()),
             };
-            r::ApplyResult { device: item.device.clone(), outcome: outcome.into(), detail }
+            r::ApplyResult {
+                device: item.device.clone(),
+                outcome: outcome.into(),
+                detail,
+            }
         });
         results.collect()
     }

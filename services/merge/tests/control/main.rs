@@ -1,5 +1,6 @@
 //! The merge service, whole: on a real database, with registry-sync and a back end's own store
 //! played by in-process servers, driven through its listener.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod applies;
 mod bad_input;

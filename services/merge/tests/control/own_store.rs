@@ -80,12 +80,15 @@ impl MetadataSourceService for OwnStore {
         let mut script = self.script();
         let mut stale_keys = Vec::new();
         for document in request.into_inner().documents {
-            if script.moves_once.remove(&document.key) {
-                if let Some(open) = script.open.get_mut(&document.key) {
-                    open.version = "2".into();
-                }
+            if script.moves_once.remove(&document.key)
+                && let Some(open) = script.open.get_mut(&document.key)
+            {
+                open.version = "2".into();
             }
-            let version = script.open.get(&document.key).map(|open| open.version.clone());
+            let version = script
+                .open
+                .get(&document.key)
+                .map(|open| open.version.clone());
             if version.is_some_and(|version| version != document.version) {
                 stale_keys.push(document.key);
                 continue;

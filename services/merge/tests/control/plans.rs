@@ -13,7 +13,12 @@ use crate::world::World;
 pub(crate) fn diverged(world: &World) {
     let hubs = &world.hubs;
     let base = || tagged("east", "owner", "nobody");
-    hubs.put("d-1", base(), tagged("east", "owner", "east"), tagged("west", "owner", "west"));
+    hubs.put(
+        "d-1",
+        base(),
+        tagged("east", "owner", "east"),
+        tagged("west", "owner", "west"),
+    );
     hubs.put("d-2", absent(), tagged("east", "owner", "east"), absent());
     hubs.put("d-3", base(), tagged("east", "owner", "east"), dead("west"));
 }
@@ -23,19 +28,39 @@ async fn a_plan_lists_conflicts_with_both_values_and_no_secret() {
     let world = World::new().await;
     diverged(&world);
     let key = |hub: &str, number| live(hub, number, |_| {});
-    world.hubs.put("d-4", key("east", 1), key("east", 2), key("west", 3));
+    world
+        .hubs
+        .put("d-4", key("east", 1), key("east", 2), key("west", 3));
     let merge = world.plan().await;
     let counts = merge.counts.unwrap();
-    assert_eq!((counts.differing_count, counts.auto_count, counts.held_count), (4, 2, 1));
-    assert_eq!((counts.secondary_create_count, counts.primary_update_count), (2, 3));
+    assert_eq!(
+        (counts.differing_count, counts.auto_count, counts.held_count),
+        (4, 2, 1)
+    );
+    assert_eq!(
+        (counts.secondary_create_count, counts.primary_update_count),
+        (2, 3)
+    );
     let conflicts = world.conflicts(&merge).await;
-    let owner = conflicts.iter().find(|conflict| conflict.path == "tags.owner").unwrap();
-    assert_eq!((owner.key.as_str(), owner.kind.as_str()), ("d-1", "field_conflict"));
+    let owner = conflicts
+        .iter()
+        .find(|conflict| conflict.path == "tags.owner")
+        .unwrap();
+    assert_eq!(
+        (owner.key.as_str(), owner.kind.as_str()),
+        ("d-1", "field_conflict")
+    );
     let values = [&owner.base, &owner.primary, &owner.secondary];
     let values = values.map(|value| from_value(value.as_ref().unwrap()));
     assert_eq!(values, [json!("nobody"), json!("east"), json!("west")]);
-    assert_eq!((owner.chosen(), owner.state()), (Choice::Secondary, ConflictState::Auto));
-    let auth = conflicts.iter().find(|conflict| conflict.key == "d-4").unwrap();
+    assert_eq!(
+        (owner.chosen(), owner.state()),
+        (Choice::Secondary, ConflictState::Auto)
+    );
+    let auth = conflicts
+        .iter()
+        .find(|conflict| conflict.key == "d-4")
+        .unwrap();
     let fingerprint = from_value(auth.primary.as_ref().unwrap());
     assert_eq!(fingerprint["fingerprint"], json!("02".repeat(16)));
     assert!(!format!("{merge:?}{conflicts:?}").contains(CANARY));
@@ -52,7 +77,9 @@ async fn the_same_facts_give_the_same_plan_and_a_new_plan_takes_its_place() {
     assert_ne!(first.name, second.name);
     let first = world.until(&first.name, MergeState::Failed).await;
     assert_eq!(first.failure.unwrap().reason, "SUPERSEDED");
-    world.hubs.put("d-9", absent(), tagged("east", "owner", "east"), absent());
+    world
+        .hubs
+        .put("d-9", absent(), tagged("east", "owner", "east"), absent());
     assert_ne!(world.plan().await.plan_id, second.plan_id);
 }
 
@@ -62,10 +89,19 @@ async fn a_decision_changes_the_plan_and_only_the_reviewed_plan_is_applied() {
     diverged(&world);
     let plan = world.plan().await;
     let conflicts = world.conflicts(&plan).await;
-    let held = conflicts.iter().find(|conflict| conflict.state() == ConflictState::Held).unwrap();
-    assert_eq!((held.key.as_str(), held.kind.as_str()), ("d-3", "delete_modify"));
+    let held = conflicts
+        .iter()
+        .find(|conflict| conflict.state() == ConflictState::Held)
+        .unwrap();
+    assert_eq!(
+        (held.key.as_str(), held.kind.as_str()),
+        ("d-3", "delete_modify")
+    );
     let resolved = world.resolve(held, Choice::Secondary).await.unwrap();
-    assert_eq!((resolved.state(), resolved.resolver.as_str()), (ConflictState::Resolved, "ada"));
+    assert_eq!(
+        (resolved.state(), resolved.resolver.as_str()),
+        (ConflictState::Resolved, "ada")
+    );
     assert_eq!(resolved.name, held.name);
     let reviewed = world.get(&plan.name).await;
     assert_ne!(reviewed.plan_id, plan.plan_id);
@@ -74,7 +110,13 @@ async fn a_decision_changes_the_plan_and_only_the_reviewed_plan_is_applied() {
     assert_eq!(fault::reason(&refused), "PLAN_CHANGED");
     let closed = world.close(&reviewed).await;
     assert_eq!(closed.primary_digest, closed.secondary_digest);
-    assert!(world.hubs.script().devices["d-3"].primary.side.tombstone().is_some());
+    assert!(
+        world.hubs.script().devices["d-3"]
+            .primary
+            .side
+            .tombstone()
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -83,7 +125,10 @@ async fn a_decision_can_be_taken_back_before_the_plan_is_applied() {
     diverged(&world);
     let plan = world.plan().await;
     let conflicts = world.conflicts(&plan).await;
-    let owner = conflicts.iter().find(|conflict| conflict.path == "tags.owner").unwrap();
+    let owner = conflicts
+        .iter()
+        .find(|conflict| conflict.path == "tags.owner")
+        .unwrap();
     world.resolve(owner, Choice::Primary).await.unwrap();
     let with_east = world.get(&plan.name).await.plan_id;
     world.resolve(owner, Choice::Secondary).await.unwrap();
@@ -100,10 +145,16 @@ async fn too_many_deletions_need_a_second_look() {
     let world = World::new().await;
     for number in 0..8 {
         let base = || tagged("east", "owner", "nobody");
-        world.hubs.put(&format!("d-{number}"), base(), base(), dead("west"));
+        world
+            .hubs
+            .put(&format!("d-{number}"), base(), base(), dead("west"));
     }
     let plan = world.plan().await;
-    assert!(plan.blockers[0].contains("mass_delete at east: 8 devices"), "{:?}", plan.blockers);
+    assert!(
+        plan.blockers[0].contains("mass_delete at east: 8 devices"),
+        "{:?}",
+        plan.blockers
+    );
     let refused = world.apply(&plan).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "BREAKER_TRIPPED");
     let request = pb::ApplyMergeRequest {
@@ -112,7 +163,13 @@ async fn too_many_deletions_need_a_second_look() {
         override_breakers: true,
         request_id: crate::world::request_id(),
     };
-    world.service.merges.clone().apply_merge(request).await.unwrap();
+    world
+        .service
+        .merges
+        .clone()
+        .apply_merge(request)
+        .await
+        .unwrap();
     world.until(&plan.name, MergeState::Closed).await;
 }
 
@@ -122,16 +179,31 @@ async fn conflicts_come_in_pages() {
     for number in 0..5 {
         let east = tagged("east", "owner", "east");
         let base = tagged("east", "owner", "nobody");
-        world.hubs.put(&format!("d-{number}"), base, east, tagged("west", "owner", "west"));
+        world.hubs.put(
+            &format!("d-{number}"),
+            base,
+            east,
+            tagged("west", "owner", "west"),
+        );
     }
     world.plan().await;
     let mut keys = Vec::new();
     let mut page_token = String::new();
     loop {
         let parent = "fleets/acme".to_owned();
-        let request =
-            pb::ListConflictsRequest { parent, page_size: 2, page_token, ..Default::default() };
-        let page = world.service.merges.clone().list_conflicts(request).await.unwrap();
+        let request = pb::ListConflictsRequest {
+            parent,
+            page_size: 2,
+            page_token,
+            ..Default::default()
+        };
+        let page = world
+            .service
+            .merges
+            .clone()
+            .list_conflicts(request)
+            .await
+            .unwrap();
         let page = page.into_inner();
         keys.extend(page.conflicts.into_iter().map(|conflict| conflict.key));
         page_token = page.next_page_token;

@@ -12,23 +12,50 @@ use crate::world::World;
 async fn a_rewound_hub_takes_what_the_active_hub_has_and_what_only_it_had_is_reported() {
     let world = World::new().await;
     let old = || tagged("east", "owner", "old");
-    world.hubs.put("d-1", old(), tagged("east", "owner", "older"), tagged("west", "owner", "new"));
+    world.hubs.put(
+        "d-1",
+        old(),
+        tagged("east", "owner", "older"),
+        tagged("west", "owner", "new"),
+    );
     world.hubs.put("d-2", old(), absent(), old());
-    world.hubs.put("d-3", absent(), tagged("east", "owner", "only here"), absent());
+    world.hubs.put(
+        "d-3",
+        absent(),
+        tagged("east", "owner", "only here"),
+        absent(),
+    );
     world.hubs.script().rewound = true;
     let plan = world.plan().await;
     assert!(plan.rewound && !plan.rewound_evidence.is_empty());
     let counts = plan.counts.unwrap();
-    assert_eq!((counts.primary_create_count, counts.primary_delete_count), (1, 1));
-    assert_eq!(counts.secondary_update_count + counts.secondary_create_count, 0);
-    let rescued: Vec<&str> = plan.rescued.iter().map(|rescued| rescued.device.as_str()).collect();
+    assert_eq!(
+        (counts.primary_create_count, counts.primary_delete_count),
+        (1, 1)
+    );
+    assert_eq!(
+        counts.secondary_update_count + counts.secondary_create_count,
+        0
+    );
+    let rescued: Vec<&str> = plan
+        .rescued
+        .iter()
+        .map(|rescued| rescued.device.as_str())
+        .collect();
     assert_eq!(rescued, ["d-1", "d-3"]);
     let record = from_struct(plan.rescued[1].record.as_ref().unwrap());
-    assert_eq!((&record["tags"], &record["rescued"]), (&json!({"owner": "only here"}), &json!("only_here")));
+    assert_eq!(
+        (&record["tags"], &record["rescued"]),
+        (&json!({"owner": "only here"}), &json!("only_here"))
+    );
     assert!(!format!("{plan:?}").contains(CANARY));
     world.close(&plan).await;
     let script = world.hubs.script();
-    assert!(script.writes.iter().all(|(_, hub)| *hub == "east"), "{:?}", script.writes);
+    assert!(
+        script.writes.iter().all(|(_, hub)| *hub == "east"),
+        "{:?}",
+        script.writes
+    );
     assert!(world_equal(&script.devices["d-1"]));
 }
 
@@ -44,7 +71,11 @@ async fn a_device_that_only_the_active_hub_lacks_keeps_the_hubs_apart_and_is_nam
     world.hubs.put("d-2", old(), absent(), old());
     world.hubs.script().rewound = true;
     let plan = world.plan().await;
-    assert!(plan.blockers[0].starts_with("d-1 stays different"), "{:?}", plan.blockers);
+    assert!(
+        plan.blockers[0].starts_with("d-1 stays different"),
+        "{:?}",
+        plan.blockers
+    );
     world.apply(&plan).await.unwrap();
     let failed = world.until(&plan.name, MergeState::Failed).await;
     let failure = failed.failure.unwrap();

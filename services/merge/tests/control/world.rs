@@ -97,7 +97,12 @@ impl World {
         let hubs = Hubs::default();
         let registry_url = format!("http://{}", hubs.serve().await);
         let service = Service::start(&database.merge_url(), &registry_url).await;
-        let world = Self { database, hubs, service, registry_url };
+        let world = Self {
+            database,
+            hubs,
+            service,
+            registry_url,
+        };
         world.fail_over().await;
         world
     }
@@ -127,7 +132,7 @@ impl World {
     pub(crate) async fn as_concierge(&self, statements: &[&'static str]) {
         let pool = self.database.connect(Role::Concierge).await.unwrap();
         for statement in statements {
-            sqlx::query(statement).execute(&pool).await.unwrap();
+            sqlx::query(*statement).execute(&pool).await.unwrap();
         }
         pool.close().await;
     }
@@ -163,15 +168,27 @@ impl World {
     }
 
     pub(crate) async fn get(&self, name: &str) -> pb::Merge {
-        let request = pb::GetMergeRequest { name: name.to_owned() };
-        self.service.merges.clone().get_merge(request).await.unwrap().into_inner()
+        let request = pb::GetMergeRequest {
+            name: name.to_owned(),
+        };
+        self.service
+            .merges
+            .clone()
+            .get_merge(request)
+            .await
+            .unwrap()
+            .into_inner()
     }
 
     /// Waits until a merge is in a state.
     pub(crate) async fn until(&self, name: &str, state: pb::MergeState) -> pb::Merge {
         let there = eventually(PATIENCE, || async { self.get(name).await.state() == state }).await;
         let merge = self.get(name).await;
-        assert!(there, "{:?} instead of {state:?}: {merge:#?}", merge.state());
+        assert!(
+            there,
+            "{:?} instead of {state:?}: {merge:#?}",
+            merge.state()
+        );
         merge
     }
 
@@ -182,7 +199,13 @@ impl World {
             override_breakers: false,
             request_id: request_id(),
         };
-        Ok(self.service.merges.clone().apply_merge(request).await?.into_inner())
+        Ok(self
+            .service
+            .merges
+            .clone()
+            .apply_merge(request)
+            .await?
+            .into_inner())
     }
 
     /// Applies a plan and waits for its end.
@@ -197,7 +220,13 @@ impl World {
             merge: merge.name.clone(),
             ..Default::default()
         };
-        let found = self.service.merges.clone().list_conflicts(request).await.unwrap();
+        let found = self
+            .service
+            .merges
+            .clone()
+            .list_conflicts(request)
+            .await
+            .unwrap();
         found.into_inner().conflicts
     }
 
@@ -212,11 +241,26 @@ impl World {
             resolver: "ada".into(),
             request_id: request_id(),
         };
-        Ok(self.service.merges.clone().resolve_conflict(request).await?.into_inner())
+        Ok(self
+            .service
+            .merges
+            .clone()
+            .resolve_conflict(request)
+            .await?
+            .into_inner())
     }
 
     pub(crate) async fn status(&self) -> pb::MergeStatus {
-        let request = pb::GetMergeStatusRequest { fleet: "fleets/acme".into(), hub: "east".into() };
-        self.service.merges.clone().get_merge_status(request).await.unwrap().into_inner()
+        let request = pb::GetMergeStatusRequest {
+            fleet: "fleets/acme".into(),
+            hub: "east".into(),
+        };
+        self.service
+            .merges
+            .clone()
+            .get_merge_status(request)
+            .await
+            .unwrap()
+            .into_inner()
     }
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use hubshift_api::records::SealedSide;
-use hubshift_domain::hub_state::Purpose;
+use hubshift_domain::hub_state::{HubState, Purpose};
 use hubshift_domain::id::{DeviceId, HubId};
 use hubshift_domain::identity::{Fingerprint, Incarnation};
 use hubshift_domain::merge::{Side, Tombstone, TombstoneReason};
@@ -105,6 +105,14 @@ enum Standing {
     Other,
 }
 
+/// A value that is restored after its merge was closed finds the recovered hub a standby again.
+fn purpose(view: &FleetView, hub: &HubId) -> Purpose {
+    match view.hub(hub).map(|hub| hub.state) {
+        Some(HubState::Syncing | HubState::Ready) => Purpose::Replicate,
+        _ => Purpose::Merge,
+    }
+}
+
 impl Applier {
     /// For a merge of two hubs under the epoch of `view`.
     pub(crate) async fn new(
@@ -113,8 +121,10 @@ impl Applier {
         primary: &HubId,
         secondary: &HubId,
     ) -> Result<Self, ApplyError> {
-        let primary = deps.writer(view, primary, Purpose::Merge).await?;
-        let secondary = deps.writer(view, secondary, Purpose::Merge).await?;
+        let primary = deps.writer(view, primary, purpose(view, primary)).await?;
+        let secondary = deps
+            .writer(view, secondary, purpose(view, secondary))
+            .await?;
         Ok(Self {
             deps,
             primary,
@@ -216,6 +226,12 @@ impl Applier {
         }
         match (&item.merged.side, wanted, primary, secondary) {
             (Side::Live(live), Some(wanted), Some(primary), Some(secondary)) => {
+                let looked_at = primary.read_time.min(secondary.read_time);
+                let fleet_id = &self.primary.fleet;
+                if divergence::was_changed(&mut tx, fleet_id, device, looked_at).await? {
+                    let text = "a back end changed it while the merge was applied".to_owned();
+                    return Err(Halt::Outcome(ItemOutcome::Stale(text)));
+                }
                 let base = Base {
                     device_id: device.to_owned(),
                     incarnation: live.incarnation,
@@ -224,7 +240,7 @@ impl Applier {
                     fingerprint: shown(&self.primary, wanted),
                     stamp: live.stamp.clone(),
                     hold: live.hold.clone(),
-                    verify_time: primary.read_time.min(secondary.read_time),
+                    verify_time: looked_at,
                 };
                 for hub in hubs {
                     store::base::put(&mut *tx, fleet, hub, &base).await?;
@@ -232,7 +248,7 @@ impl Applier {
                 if live.hold.is_none() {
                     // Whoever decided that it lives decided against its tombstone.
                     let life = live.incarnation;
-                    divergence::exhume(&mut tx, &self.primary.fleet, device, life).await?;
+                    divergence::exhume(&mut tx, fleet_id, device, life, looked_at).await?;
                 }
             }
             (Side::Live(_), ..) => {

@@ -157,6 +157,8 @@ async fn write_all(
             let outcome = match (&wanted, &target) {
                 (Some(to), None) => write(&writer, WriteOp::Create(to)).await?,
                 (Some(to), Some(seen)) => write(&writer, WriteOp::Update { to, seen }).await?,
+                // Its row vanished since the comparison: no ground for a deletion.
+                (None, Some(_)) if action != "delete" => WriteOutcome::Stale,
                 (None, Some(seen)) => {
                     write(
                         &writer,

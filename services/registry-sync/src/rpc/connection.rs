@@ -157,6 +157,18 @@ async fn update(
     Ok(answer)
 }
 
+/// Two connections to one hub would compare it with itself, or mix two fleets.
+fn taken(error: StoreError, new: &NewConnection<'_>) -> Status {
+    if !error.is_constraint("registry_connection_host_unique") {
+        return error.into();
+    }
+    let text = format!(
+        "hub {} is connected already, here or in another fleet",
+        new.host
+    );
+    fault::status(tonic::Code::AlreadyExists, "HUB_HOST_TAKEN", text)
+}
+
 async fn put(
     deps: &Deps,
     update: &Update,
@@ -166,7 +178,9 @@ async fn put(
 ) -> Result<pb::Connection, Status> {
     let (fleet, hub) = (update.fleet.as_str(), update.hub.as_str());
     let mut tx = deps.pool.begin().await.map_err(StoreError::from)?;
-    store::connection::put(&mut *tx, fleet, hub, new).await?;
+    store::connection::put(&mut *tx, fleet, hub, new)
+        .await
+        .map_err(|error| taken(error, new))?;
     if answered {
         store::connection::note_answer(&mut *tx, fleet, hub).await?;
     }

@@ -55,7 +55,7 @@ impl Scan {
             .map(|device| device.identity.device_id.clone())
             .collect();
         let mut tx = work.cx.deps.pool.begin().await.map_err(StoreError::from)?;
-        let older = older(&mut tx, fleet, hub, &devices, found).await?;
+        let older = older(&mut tx, fleet, hub, &devices, found, read_time).await?;
         if !older.is_empty() {
             // Before the rows that prove it are overwritten.
             store::scan::open(&mut *tx, &self.new_row(work)).await?;
@@ -104,13 +104,23 @@ async fn older(
     hub: &str,
     devices: &[String],
     found: &[HubDevice],
+    read_time: OffsetDateTime,
 ) -> Result<Vec<String>, StoreError> {
     let generations: Vec<String> = found
         .iter()
         .map(|device| device.generation_id.clone())
         .collect();
     let versions: Vec<i64> = found.iter().map(|device| device.twin_version).collect();
-    store::observed::rewound_by(connection, fleet, hub, devices, &generations, &versions).await
+    store::observed::rewound_by(
+        connection,
+        fleet,
+        hub,
+        devices,
+        &generations,
+        &versions,
+        read_time,
+    )
+    .await
 }
 
 async fn get_all(

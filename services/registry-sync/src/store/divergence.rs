@@ -7,6 +7,7 @@ use hubshift_domain::identity::{Incarnation, Stamp};
 use hubshift_domain::merge::{Tombstone, TombstoneReason};
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::authority::damaged;
@@ -136,23 +137,47 @@ pub(crate) async fn graves(
         .collect()
 }
 
-/// Removes the tombstones that speak of this life of a device: an operator decided that it lives.
+/// Removes the tombstones that speak of this life of a device and that stood when both hubs were
+/// looked at: an operator decided that it lives. A later one is a new deletion.
 pub(crate) async fn exhume(
     connection: &mut PgConnection,
     fleet: &FleetId,
     device: &str,
     life: Incarnation,
+    looked_at: OffsetDateTime,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from registry.tombstone
-          where fleet_id = $1 and device_id = $2 and incarnation >= $3",
+          where fleet_id = $1 and device_id = $2 and incarnation >= $3 and create_time < $4",
         fleet.as_str(),
         device,
-        life.cast_signed()
+        life.cast_signed(),
+        looked_at
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Whether a back end changes a device, or changed it since a time.
+pub(crate) async fn was_changed(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    device: &str,
+    since: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let changed = sqlx::query_scalar!(
+        r#"select exists (
+               select from registry.journal
+                where fleet_id = $1 and device_id = $2
+                  and (state = 'intent' or (state = 'done' and outcome_time >= $3))) as "changed!""#,
+        fleet.as_str(),
+        device,
+        since
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(changed)
 }
 
 /// Removes the bases of a device that is known to be at neither of two hubs.

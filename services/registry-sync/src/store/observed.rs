@@ -245,6 +245,42 @@ pub(crate) async fn remove(
     Ok(())
 }
 
+/// Notes that a hub said that it has no such device. Without a tombstone the row stays, as one that
+/// is missing: it is the only evidence from which a deletion past us can be inferred.
+pub(crate) async fn note_gone(
+    connection: &mut sqlx::PgConnection,
+    fleet: &str,
+    hub: &str,
+    devices: &[String],
+    read_time: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.observed
+            set missing_count = greatest(missing_count, 1)
+          where fleet_id = $1 and hub_id = $2 and device_id = any($3) and read_time <= $4",
+        fleet,
+        hub,
+        devices,
+        read_time
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "delete from registry.observed o
+          where fleet_id = $1 and hub_id = $2 and device_id = any($3) and read_time <= $4
+            and exists (select from registry.tombstone t
+                         where t.fleet_id = $1 and t.device_id = o.device_id
+                           and t.incarnation >= o.incarnation)",
+        fleet,
+        hub,
+        devices,
+        read_time
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// How many devices a hub holds, and the exclusive or of their fingerprints.
 pub(crate) async fn digest(
     executor: impl PgExecutor<'_>,

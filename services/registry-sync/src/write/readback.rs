@@ -48,7 +48,7 @@ pub(crate) async fn reread(
         None => {
             let gone = [device.to_owned()];
             let (fleet, hub) = (fleet.as_str(), hub_id.as_str());
-            store::observed::remove(&mut *tx, fleet, hub, &gone, read_time).await?;
+            store::observed::note_gone(&mut tx, fleet, hub, &gone, read_time).await?;
             None
         }
     };

@@ -34,11 +34,20 @@ fn honest() -> (Ledger, Shown) {
         let made = device(id, "a2V5", json!({"site": "Bergen"}));
         ledger.note_generation("west", &made);
         ledger.note(Via::Hubshift, id, Change::Create(Expected::of(&made)));
-        shown.generations.insert(("west", id.into()), made.generation_id.clone());
+        shown
+            .generations
+            .insert(("west", id.into()), made.generation_id.clone());
         shown.active.insert(id.into(), made);
     }
-    ledger.note(Via::Hubshift, "changed", Change::Tag("site".into(), json!("Lund")));
-    shown.active.insert("changed".into(), device("changed", "a2V5", json!({"site": "Lund"})));
+    ledger.note(
+        Via::Hubshift,
+        "changed",
+        Change::Tag("site".into(), json!("Lund")),
+    );
+    shown.active.insert(
+        "changed".into(),
+        device("changed", "a2V5", json!({"site": "Lund"})),
+    );
     ledger.note(Via::Hubshift, "deleted", Change::Delete);
     shown.active.remove("deleted");
     ledger.count("events/x", 5);
@@ -60,22 +69,33 @@ fn honest_hubs_are_acquitted() {
 fn a_device_lost_behind_the_products_back_is_named() {
     let (ledger, mut shown) = honest();
     shown.active.remove("kept");
-    assert_eq!(verdict(&ledger, &shown).lost, ["kept: created, and is gone"]);
+    assert_eq!(
+        verdict(&ledger, &shown).lost,
+        ["kept: created, and is gone"]
+    );
 }
 
 #[test]
 fn a_change_that_was_taken_back_is_named() {
     let (ledger, mut shown) = honest();
-    shown.active.insert("changed".into(), device("changed", "a2V5", json!({"site": "Bergen"})));
+    shown.active.insert(
+        "changed".into(),
+        device("changed", "a2V5", json!({"site": "Bergen"})),
+    );
     assert_eq!(verdict(&ledger, &shown).lost, ["changed: tags.site"]);
 }
 
 #[test]
 fn a_change_that_lost_a_conflict_is_not_lost_when_the_product_lists_it() {
     let (ledger, mut shown) = honest();
-    shown.active.insert("changed".into(), device("changed", "a2V5", json!({"site": "Oslo"})));
+    shown.active.insert(
+        "changed".into(),
+        device("changed", "a2V5", json!({"site": "Oslo"})),
+    );
     let mut listed = Listed::default();
-    listed.conflicts.insert(("changed".into(), "tags.site".into()));
+    listed
+        .conflicts
+        .insert(("changed".into(), "tags.site".into()));
     let verdict = judge(&ledger, &shown, &listed, EastReturns::AsWas);
     assert!(verdict.lost.is_empty(), "{verdict:?}");
     assert_eq!(verdict.listed, ["changed: tags.site"]);
@@ -84,24 +104,44 @@ fn a_change_that_lost_a_conflict_is_not_lost_when_the_product_lists_it() {
 #[test]
 fn a_device_raised_from_the_dead_is_named() {
     let (ledger, mut shown) = honest();
-    shown.active.insert("deleted".into(), device("deleted", "a2V5", json!({"site": "Bergen"})));
-    assert_eq!(verdict(&ledger, &shown).resurrected, ["deleted: deleted, and lives"]);
+    shown.active.insert(
+        "deleted".into(),
+        device("deleted", "a2V5", json!({"site": "Bergen"})),
+    );
+    assert_eq!(
+        verdict(&ledger, &shown).resurrected,
+        ["deleted: deleted, and lives"]
+    );
 }
 
 #[test]
 fn a_second_creation_and_new_keys_are_named() {
     let (ledger, mut shown) = honest();
-    shown.generations.insert(("west", "kept".into()), "2".into());
-    shown.active.insert("changed".into(), device("changed", "b3RoZXI=", json!({"site": "Lund"})));
+    shown
+        .generations
+        .insert(("west", "kept".into()), "2".into());
+    shown.active.insert(
+        "changed".into(),
+        device("changed", "b3RoZXI=", json!({"site": "Lund"})),
+    );
     let duplicated = verdict(&ledger, &shown).duplicated;
-    assert_eq!(duplicated, ["changed: its keys changed", "kept: created a second time at west"]);
+    assert_eq!(
+        duplicated,
+        [
+            "changed: its keys changed",
+            "kept: created a second time at west"
+        ]
+    );
 }
 
 #[test]
 fn an_event_counted_twice_or_never_is_named() {
     let (ledger, mut shown) = honest();
     shown.counters.insert("events/x".into(), 6);
-    assert_eq!(verdict(&ledger, &shown).duplicated, ["events/x: 6 instead of 5"]);
+    assert_eq!(
+        verdict(&ledger, &shown).duplicated,
+        ["events/x: 6 instead of 5"]
+    );
     shown.counters.clear();
     assert_eq!(verdict(&ledger, &shown).lost, ["events/x: 0 instead of 5"]);
 }

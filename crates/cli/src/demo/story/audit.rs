@@ -28,8 +28,8 @@ impl Story {
         }
         report.within_bound = report.rpo_actual.seconds <= report.rpo_bound_s;
         let epochs: Vec<u64> = report.failovers.iter().map(|step| step.epoch).collect();
-        report.epochs_strictly_rising =
-            epochs.first().is_some_and(|first| *first > 0) && epochs.windows(2).all(|w| w[0] < w[1]);
+        report.epochs_strictly_rising = epochs.first().is_some_and(|first| *first > 0)
+            && epochs.windows(2).all(|w| w[0] < w[1]);
         report.kills = self.monkey.kills.clone();
         (report.polls, report.telemetry) = self.fleet.totals();
         report.verdict = verdict;
@@ -60,8 +60,12 @@ impl Story {
         let device = self.cast(WEST_EDIT, 1);
         let visits = self.back_end.value("visits", "bergen").await?;
         let events = self.back_end.event_state(&device, "message-count").await?;
-        shown.counters.insert("visits/bergen".into(), whole(&visits));
-        shown.counters.insert(format!("events/{device}"), whole(&events));
+        shown
+            .counters
+            .insert("visits/bergen".into(), whole(&visits));
+        shown
+            .counters
+            .insert(format!("events/{device}"), whole(&events));
         let site = self.back_end.value("sites", "bergen").await?;
         note_parts("sites/bergen", &site, &mut shown.documents);
         let customer = self.own_store.agreed("customer-1").unwrap_or(Value::Null);
@@ -73,17 +77,26 @@ impl Story {
         let mut listed = Listed::default();
         let conflicts = self.operator.conflicts().await?;
         self.report.conflicts = conflicts.len();
-        self.report.held =
-            conflicts.iter().filter(|c| c.state() == ConflictState::Held).count();
+        self.report.held = conflicts
+            .iter()
+            .filter(|c| c.state() == ConflictState::Held)
+            .count();
         for conflict in conflicts {
-            if let Some(merge) = conflict.merge.split('/').next_back().filter(|m| !m.is_empty()) {
+            if let Some(merge) = conflict
+                .merge
+                .split('/')
+                .next_back()
+                .filter(|m| !m.is_empty())
+            {
                 tracing::debug!(merge, key = conflict.key, "listed");
             }
             listed.conflicts.insert((conflict.key, conflict.path));
         }
         if self.returns != EastReturns::Never {
             for merge in self.operator.merges().await? {
-                listed.rescued.extend(merge.rescued.into_iter().map(|rescued| rescued.device));
+                listed
+                    .rescued
+                    .extend(merge.rescued.into_iter().map(|rescued| rescued.device));
             }
         }
         Ok(listed)
@@ -118,7 +131,10 @@ fn note_parts(document: &str, value: &Value, parts: &mut BTreeMap<(String, Strin
 }
 
 fn whole(value: &Value) -> i64 {
-    value.as_i64().or_else(|| value.as_f64().map(|f| f as i64)).unwrap_or(0)
+    value
+        .as_i64()
+        .or_else(|| value.as_f64().map(|f| f as i64))
+        .unwrap_or(0)
 }
 
 /// The sum of every number in a JSON value.

@@ -10,13 +10,20 @@ impl Story {
     pub(super) async fn baseline(&mut self) -> anyhow::Result<()> {
         self.operator.wait_for_hub("west", HubState::Ready).await?;
         let verified = self.operator.verify("east", "west").await?;
-        anyhow::ensure!(verified.equal, "west is not equal: {:?}", verified.differing_devices);
+        anyhow::ensure!(
+            verified.equal,
+            "west is not equal: {:?}",
+            verified.differing_devices
+        );
         self.say(&format!(
             "west holds all of them: {} records, digest {}",
             verified.target_count,
             short(&verified.target_digest)
         ));
-        for (hub, devices) in [("east", self.east.all().await?), ("west", self.west.all().await?)] {
+        for (hub, devices) in [
+            ("east", self.east.all().await?),
+            ("west", self.west.all().await?),
+        ] {
             for device in devices.values() {
                 self.ledger.note_generation(hub, device);
                 if hub == "east" {
@@ -27,7 +34,10 @@ impl Story {
             }
         }
         self.fleet.wait_attached("east").await?;
-        self.say(&format!("{} devices send telemetry to east", self.fleet.attached_count("east")));
+        self.say(&format!(
+            "{} devices send telemetry to east",
+            self.fleet.attached_count("east")
+        ));
         Ok(())
     }
 }

@@ -19,12 +19,19 @@ impl Story {
         self.world.east.power_on().await?;
         let fleet = self.operator.fleet().await?;
         let name = format!("{}/hubs/east", fleet.name);
-        let state = fleet.hubs.iter().find(|hub| hub.name == name).map(|hub| hub.state());
+        let state = fleet
+            .hubs
+            .iter()
+            .find(|hub| hub.name == name)
+            .map(|hub| hub.state());
         anyhow::ensure!(
             matches!(state, Some(HubState::Quarantined | HubState::Rewound)),
             "a hub that missed an epoch must be quarantined, and is {state:?}"
         );
-        self.say(&format!("the east hub is back, {}, and quarantined", self.returns.as_str()));
+        self.say(&format!(
+            "the east hub is back, {}, and quarantined",
+            self.returns.as_str()
+        ));
         Ok(())
     }
 
@@ -39,7 +46,11 @@ impl Story {
             counts.differing_count,
             counts.auto_count,
             counts.held_count,
-            if planned.rewound { "; east came back older and is reseeded" } else { "" }
+            if planned.rewound {
+                "; east came back older and is reseeded"
+            } else {
+                ""
+            }
         ));
         let expected = matches!(self.returns, EastReturns::Rewound | EastReturns::Empty);
         anyhow::ensure!(
@@ -52,23 +63,35 @@ impl Story {
         let reviewed = self.operator.merge(&planned.name).await?;
         self.operator.apply(&reviewed).await?;
         self.monkey.strike(&self.world, "merge apply").await?;
-        let closed = self.operator.wait_for_merge(&planned.name, MergeState::Closed).await?;
+        let closed = self
+            .operator
+            .wait_for_merge(&planned.name, MergeState::Closed)
+            .await?;
         anyhow::ensure!(
             closed.primary_digest == closed.secondary_digest,
             "the merge closed with different digests"
         );
-        self.say(&format!("merged: both hubs have digest {}", short(&closed.primary_digest)));
+        self.say(&format!(
+            "merged: both hubs have digest {}",
+            short(&closed.primary_digest)
+        ));
         Ok(())
     }
 
     /// The operator keeps the first held device and lets the others go.
     async fn resolve_held(&mut self) -> anyhow::Result<()> {
         let conflicts = self.operator.conflicts().await?;
-        let held: Vec<Conflict> =
-            conflicts.into_iter().filter(|c| c.state() == ConflictState::Held).collect();
+        let held: Vec<Conflict> = conflicts
+            .into_iter()
+            .filter(|c| c.state() == ConflictState::Held)
+            .collect();
         for (position, conflict) in held.iter().enumerate() {
             let keep = position == 0;
-            let choice = if keep { Choice::Primary } else { Choice::Secondary };
+            let choice = if keep {
+                Choice::Primary
+            } else {
+                Choice::Secondary
+            };
             self.operator.resolve(&conflict.name, choice).await?;
             if conflict.kind == "delete_modify" {
                 let list = if keep {
@@ -90,7 +113,8 @@ impl Story {
     /// Home.
     pub(super) async fn go_home(&mut self) -> anyhow::Result<()> {
         self.operator.wait_for_hub("east", HubState::Ready).await?;
-        self.move_fleet(FailoverKind::Failback, "west", "east").await?;
+        self.move_fleet(FailoverKind::Failback, "west", "east")
+            .await?;
         self.operator.wait_for_hub("west", HubState::Ready).await
     }
 }

@@ -61,8 +61,11 @@ impl Story {
         super::seed::load(&world.east, &seeds).await?;
         world.adopt_fleet(seeds.len() as u64).await?;
         let fleet = SimulatedFleet::start(&world, &seeds).await?;
-        let report =
-            Report { east_returns: returns.as_str(), devices: seeds.len(), ..Report::default() };
+        let report = Report {
+            east_returns: returns.as_str(),
+            devices: seeds.len(),
+            ..Report::default()
+        };
         Ok(Self {
             world,
             seeds,

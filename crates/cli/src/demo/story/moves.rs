@@ -16,9 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Story {
     /// A planned move to west and home again: nothing is on fire, nothing may be lost.
     pub(super) async fn there_and_back(&mut self) -> anyhow::Result<()> {
-        self.move_fleet(FailoverKind::Planned, "east", "west").await?;
+        self.move_fleet(FailoverKind::Planned, "east", "west")
+            .await?;
         self.operator.wait_for_hub("east", HubState::Ready).await?;
-        self.move_fleet(FailoverKind::Failback, "west", "east").await?;
+        self.move_fleet(FailoverKind::Failback, "west", "east")
+            .await?;
         self.operator.wait_for_hub("west", HubState::Ready).await
     }
 
@@ -33,7 +35,8 @@ impl Story {
 
     /// The operator reads the bound on loss, repeats it, and moves the fleet.
     pub(super) async fn forced(&mut self) -> anyhow::Result<()> {
-        self.move_fleet(FailoverKind::Forced, "east", "west").await?;
+        self.move_fleet(FailoverKind::Forced, "east", "west")
+            .await?;
         Ok(())
     }
 
@@ -55,7 +58,9 @@ impl Story {
         self.say(&format!("{} failover {from} → {to} started", word(kind)));
         if let Some(moment) = moment {
             self.wait_for_step(&started.name, moment).await?;
-            self.monkey.strike(&self.world, &format!("{} {moment}", word(kind))).await?;
+            self.monkey
+                .strike(&self.world, &format!("{} {moment}", word(kind)))
+                .await?;
         }
         let (name, begun) = (started.name, self.started);
         let done = self
@@ -128,7 +133,10 @@ impl Story {
             step.epoch, step.attached_p100_ms, step.replayed_count
         ));
         if report.late_change_count > 0 {
-            self.say(&format!("{} devices were changed past the freeze", report.late_change_count));
+            self.say(&format!(
+                "{} devices were changed past the freeze",
+                report.late_change_count
+            ));
         }
         self.report.failovers.push(step);
     }

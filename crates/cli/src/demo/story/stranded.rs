@@ -27,7 +27,11 @@ impl Story {
             .seeds
             .iter()
             .filter(|d| d.status == Some(hubshift_azure::Status::Enabled))
-            .filter(|d| d.authentication.as_ref().is_some_and(|a| a.keys().is_some()))
+            .filter(|d| {
+                d.authentication
+                    .as_ref()
+                    .is_some_and(|a| a.keys().is_some())
+            })
             .map(|d| d.id.as_str())
             .collect();
         thermostats[(part + number) % thermostats.len()].to_owned()
@@ -36,14 +40,27 @@ impl Story {
     /// Creates a device through Hubshift and notes it once it is acknowledged.
     pub(super) async fn create(&mut self, id: &str, tag: Value) -> anyhow::Result<()> {
         let tags = object(json!({"site": tag}));
-        let edit = Edit { enabled: None, tags: tags.clone(), desired: Map::new() };
+        let edit = Edit {
+            enabled: None,
+            tags: tags.clone(),
+            desired: Map::new(),
+        };
         self.back_end.create(id, &edit).await?;
         let hub = self.back_end.take_footing().await?.hub;
-        let direct = if hub == "east" { &self.east } else { &self.west };
+        let direct = if hub == "east" {
+            &self.east
+        } else {
+            &self.west
+        };
         let shown = direct.get(id).await?;
-        let shown = shown.ok_or_else(|| anyhow::anyhow!("{id} was acknowledged and is not there"))?;
-        self.ledger.note_generation(if hub == "east" { "east" } else { "west" }, &shown);
-        let state = Expected { tags: tags.into_iter().collect(), ..Expected::of(&shown) };
+        let shown =
+            shown.ok_or_else(|| anyhow::anyhow!("{id} was acknowledged and is not there"))?;
+        self.ledger
+            .note_generation(if hub == "east" { "east" } else { "west" }, &shown);
+        let state = Expected {
+            tags: tags.into_iter().collect(),
+            ..Expected::of(&shown)
+        };
         self.ledger.note(Via::Hubshift, id, Change::Create(state));
         Ok(())
     }
@@ -51,24 +68,46 @@ impl Story {
     /// Changes one tag through Hubshift.
     pub(super) async fn tag(&mut self, id: &str, key: &str, value: Value) -> anyhow::Result<()> {
         let tags = Map::from_iter([(key.to_owned(), value.clone())]);
-        self.back_end.edit(id, &Edit { tags, ..Edit::default() }).await?;
-        self.ledger.note(Via::Hubshift, id, Change::Tag(key.into(), value));
+        self.back_end
+            .edit(
+                id,
+                &Edit {
+                    tags,
+                    ..Edit::default()
+                },
+            )
+            .await?;
+        self.ledger
+            .note(Via::Hubshift, id, Change::Tag(key.into(), value));
         Ok(())
     }
 
     /// Changes one desired property through Hubshift.
     pub(super) async fn desire(&mut self, id: &str, key: &str, value: Value) -> anyhow::Result<()> {
         let desired = Map::from_iter([(key.to_owned(), value.clone())]);
-        self.back_end.edit(id, &Edit { desired, ..Edit::default() }).await?;
-        self.ledger.note(Via::Hubshift, id, Change::Desired(key.into(), value));
+        self.back_end
+            .edit(
+                id,
+                &Edit {
+                    desired,
+                    ..Edit::default()
+                },
+            )
+            .await?;
+        self.ledger
+            .note(Via::Hubshift, id, Change::Desired(key.into(), value));
         Ok(())
     }
 
     /// Enables or disables through Hubshift.
     pub(super) async fn enable(&mut self, id: &str, enabled: bool) -> anyhow::Result<()> {
-        let edit = Edit { enabled: Some(enabled), ..Edit::default() };
+        let edit = Edit {
+            enabled: Some(enabled),
+            ..Edit::default()
+        };
         self.back_end.edit(id, &edit).await?;
-        self.ledger.note(Via::Hubshift, id, Change::Enabled(enabled));
+        self.ledger
+            .note(Via::Hubshift, id, Change::Enabled(enabled));
         Ok(())
     }
 
@@ -83,9 +122,11 @@ impl Story {
     pub(super) async fn everyday(&mut self) -> anyhow::Result<()> {
         self.world.east.keep_copy().await?;
         for number in 0..CAST {
-            self.create(&format!("everyday-{number}"), json!("Ghent")).await?;
+            self.create(&format!("everyday-{number}"), json!("Ghent"))
+                .await?;
             let id = self.cast(EVERYDAY, number);
-            self.tag(&id, "owner", json!(format!("team-{number}"))).await?;
+            self.tag(&id, "owner", json!(format!("team-{number}")))
+                .await?;
             self.desire(&id, "interval", json!(90 + number)).await?;
         }
         let gone = self.cast(EVERYDAY, CAST);
@@ -93,8 +134,14 @@ impl Story {
         self.old_footing = Some(self.back_end.take_footing().await?);
         self.write_documents_at_home().await?;
         let pass = self.operator.sync("west").await?;
-        anyhow::ensure!(pass.pending_count == 0, "{} writes did not reach west", pass.pending_count);
-        self.say("an ordinary day: devices created, changed and deleted at east, and copied to west");
+        anyhow::ensure!(
+            pass.pending_count == 0,
+            "{} writes did not reach west",
+            pass.pending_count
+        );
+        self.say(
+            "an ordinary day: devices created, changed and deleted at east, and copied to west",
+        );
         Ok(())
     }
 
@@ -102,7 +149,8 @@ impl Story {
     pub(super) async fn strand(&mut self) -> anyhow::Result<()> {
         self.world.west.refuse_service_calls(true).await?;
         for number in 0..CAST {
-            self.create(&format!("stranded-{number}"), json!("Halle")).await?;
+            self.create(&format!("stranded-{number}"), json!("Halle"))
+                .await?;
             let id = self.cast(STRANDED_EDIT, number);
             self.tag(&id, "owner", json!("night-shift")).await?;
             self.enable(&id, number != 0).await?;
@@ -119,9 +167,11 @@ impl Story {
         for number in 0..CAST {
             let made = format!("portal-{number}");
             let shown = self.east.create(&made_by_script(&made)?).await?;
-            self.ledger.note(Via::PastUs, &made, Change::Create(Expected::of(&shown)));
+            self.ledger
+                .note(Via::PastUs, &made, Change::Create(Expected::of(&shown)));
             let id = self.cast(PAST_US_EDIT, number);
-            self.past_us_tag(&id, "ticket", json!(4700 + number)).await?;
+            self.past_us_tag(&id, "ticket", json!(4700 + number))
+                .await?;
             let id = self.cast(CONFLICT, number);
             self.past_us_tag(&id, "owner", json!("east-script")).await?;
             let id = self.cast(DELETE_MODIFY, number);
@@ -132,10 +182,13 @@ impl Story {
 
     async fn past_us_tag(&mut self, id: &str, key: &str, value: Value) -> anyhow::Result<()> {
         let tag = value.clone();
-        self.east.edit(id, |write| {
-            write.tags.insert(key.to_owned(), tag);
-        }).await?;
-        self.ledger.note(Via::PastUs, id, Change::Tag(key.into(), value));
+        self.east
+            .edit(id, |write| {
+                write.tags.insert(key.to_owned(), tag);
+            })
+            .await?;
+        self.ledger
+            .note(Via::PastUs, id, Change::Tag(key.into(), value));
         Ok(())
     }
 }
@@ -147,7 +200,10 @@ fn made_by_script(id: &str) -> anyhow::Result<DeviceWrite> {
             device_id: id.to_owned(),
             enabled: true,
             status_reason: None,
-            credentials: Credentials::Sas { primary: key(), secondary: key() },
+            credentials: Credentials::Sas {
+                primary: key(),
+                secondary: key(),
+            },
             iot_edge: false,
             parent: None,
         },

@@ -16,18 +16,31 @@ impl Story {
     /// Documents as they are before anything burns.
     pub(super) async fn write_documents_at_home(&mut self) -> anyhow::Result<()> {
         let footing = self.back_end.take_footing().await?;
-        self.back_end.namespace("visits", NamespacePolicy::Counter).await?;
-        self.back_end.put(&footing, "sites", "bergen", &json!({"manager": "Ida", "floors": 3})).await?;
-        self.back_end.put(&footing, "visits", "bergen", &json!(10)).await?;
+        self.back_end
+            .namespace("visits", NamespacePolicy::Counter)
+            .await?;
+        self.back_end
+            .put(
+                &footing,
+                "sites",
+                "bergen",
+                &json!({"manager": "Ida", "floors": 3}),
+            )
+            .await?;
+        self.back_end
+            .put(&footing, "visits", "bergen", &json!(10))
+            .await?;
         let base = json!({"plan": "basic", "seats": 5});
-        self.own_store.set("customer-1", Sides::new(base.clone(), base.clone(), base));
+        self.own_store
+            .set("customer-1", Sides::new(base.clone(), base.clone(), base));
         Ok(())
     }
 
     /// Devices created, changed, disabled and deleted; documents and events.
     pub(super) async fn live_at_west(&mut self) -> anyhow::Result<()> {
         for number in 0..CAST {
-            self.create(&format!("west-{number}"), json!("Lund")).await?;
+            self.create(&format!("west-{number}"), json!("Lund"))
+                .await?;
             let id = self.cast(WEST_EDIT, number);
             self.tag(&id, "owner", json!("west-desk")).await?;
             self.enable(&id, number != 0).await?;
@@ -47,19 +60,31 @@ impl Story {
     async fn write_documents_at_west(&mut self) -> anyhow::Result<()> {
         let footing = self.back_end.take_footing().await?;
         let value = json!({"manager": "Jon", "floors": 3});
-        self.back_end.put(&footing, "sites", "bergen", &value).await?;
-        self.back_end.put(&footing, "visits", "bergen", &json!(13)).await?;
+        self.back_end
+            .put(&footing, "sites", "bergen", &value)
+            .await?;
+        self.back_end
+            .put(&footing, "visits", "bergen", &json!(13))
+            .await?;
         self.expect_document("sites/bergen", "manager", json!("Jon"));
         let base = json!({"plan": "basic", "seats": 5});
         let east = json!({"plan": "basic", "seats": 8});
         let west = json!({"plan": "pro", "seats": 5});
-        self.own_store.set("customer-1", Sides::new(base, east, west));
+        self.own_store
+            .set("customer-1", Sides::new(base, east, west));
         // A back end that was cut off lived by east, and is heard of only now.
-        let Some(old) = self.old_footing.clone() else { return Ok(()) };
+        let Some(old) = self.old_footing.clone() else {
+            return Ok(());
+        };
         let late = json!({"manager": "Ida", "floors": 4});
         let branch = self.back_end.put(&old, "sites", "bergen", &late).await?;
-        anyhow::ensure!(branch, "a write of an epoch that is over must become a branch");
-        self.back_end.put(&old, "visits", "bergen", &json!(15)).await?;
+        anyhow::ensure!(
+            branch,
+            "a write of an epoch that is over must become a branch"
+        );
+        self.back_end
+            .put(&old, "visits", "bergen", &json!(15))
+            .await?;
         self.ledger.late += 2;
         if self.returns == EastReturns::Never {
             self.ledger.count("visits/bergen", 13);
@@ -73,28 +98,43 @@ impl Story {
     }
 
     fn expect_document(&mut self, document: &str, part: &str, value: Value) {
-        self.ledger.documents.insert((document.into(), part.into()), value);
+        self.ledger
+            .documents
+            .insert((document.into(), part.into()), value);
     }
 
     /// Counts of messages: out of order, every one twice, and some of an epoch that is over.
     async fn send_events(&mut self) -> anyhow::Result<()> {
         let footing = self.back_end.take_footing().await?;
         let device = self.cast(WEST_EDIT, 1);
-        let fresh: Vec<_> = (1..=EVENTS).rev().map(|seq| counted(&footing, &device, seq)).collect();
+        let fresh: Vec<_> = (1..=EVENTS)
+            .rev()
+            .map(|seq| counted(&footing, &device, seq))
+            .collect();
         for _ in 0..2 {
             let outcomes = self.back_end.record(fresh.clone()).await?;
             let bad = outcomes.iter().find(|o| {
-                matches!(o, EventOutcome::Unspecified | EventOutcome::DeadLetter | EventOutcome::Late)
+                matches!(
+                    o,
+                    EventOutcome::Unspecified | EventOutcome::DeadLetter | EventOutcome::Late
+                )
             });
             anyhow::ensure!(bad.is_none(), "an event of this epoch was answered {bad:?}");
         }
-        self.ledger.count(&format!("events/{device}"), EVENTS as i64);
+        self.ledger
+            .count(&format!("events/{device}"), EVENTS as i64);
         self.ledger.late += EVENTS;
-        let Some(old) = self.old_footing.clone() else { return Ok(()) };
+        let Some(old) = self.old_footing.clone() else {
+            return Ok(());
+        };
         let late: Vec<_> = (1..=3).map(|seq| counted(&old, &device, seq)).collect();
         for round in 0..2 {
             let outcomes = self.back_end.record(late.clone()).await?;
-            let expected = if round == 0 { EventOutcome::Late } else { EventOutcome::Duplicate };
+            let expected = if round == 0 {
+                EventOutcome::Late
+            } else {
+                EventOutcome::Duplicate
+            };
             anyhow::ensure!(
                 outcomes.iter().all(|outcome| *outcome == expected),
                 "events of an epoch that is over were answered {outcomes:?}"

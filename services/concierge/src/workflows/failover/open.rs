@@ -82,9 +82,7 @@ impl Failover {
         let row = fleet::get(&mut connection, &cx.fleet_id).await?;
         drop(connection);
         let devices = row.map_or(0, |row| unsigned(row.device_count));
-        if now >= since + LIMIT + Duration::from_secs(devices / 1_000) {
-            return Ok(LastLook::Gone("it took too long".to_owned()));
-        }
+        let is_late = now >= since + LIMIT + Duration::from_secs(devices / 1_000);
         let call = TaskCall::Verify {
             source: state.source_hub.clone(),
             target: state.target_hub.clone(),
@@ -92,8 +90,10 @@ impl Failover {
             read_after: Some(since),
         };
         Ok(match self.poll(state, cx, &call).await? {
+            // A look that came through counts, however long the way to its answer was.
+            Polled::Wait(_) if is_late => LastLook::Gone("it took too long".to_owned()),
             Polled::Wait(after) => LastLook::Pending(after),
-            Polled::GaveUp { round, why } if round + 1 >= ROUNDS => LastLook::Gone(why),
+            Polled::GaveUp { round, why } if is_late || round + 1 >= ROUNDS => LastLook::Gone(why),
             Polled::GaveUp { round, .. } => LastLook::Pending(round_pause(round)),
             Polled::Done(task) => match task.result {
                 Some(task::Result::Verify(found)) if found.equal => LastLook::Clean,

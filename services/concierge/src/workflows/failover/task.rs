@@ -114,6 +114,24 @@ impl Failover {
     }
 }
 
+/// Makes the next call of this kind a new task, at most `limit` times; how long to leave the hub in
+/// peace before it, or nothing when the limit is reached.
+pub(super) fn another_round(
+    state: &mut State,
+    cx: &StepCx,
+    call: &TaskCall,
+    limit: u32,
+) -> Option<Duration> {
+    let entry = state
+        .tasks
+        .get_mut(&format!("{}/{}", cx.step, call.label()))?;
+    if entry.round >= limit {
+        return None;
+    }
+    *entry = next_round(entry);
+    Some(round_pause(entry.round))
+}
+
 fn judge(entry: &TaskRef, task: Task, call: &TaskCall) -> Polled {
     if task.state() == TaskState::Succeeded {
         return Polled::Done(Box::new(task));

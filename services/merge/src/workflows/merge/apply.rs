@@ -61,7 +61,11 @@ impl MergeFlow {
         commit(tx).await?;
         match tally {
             Tally { known: 0, .. } => {
-                let why = answer.results.into_iter().map(|result| result.detail).next();
+                let why = answer
+                    .results
+                    .into_iter()
+                    .map(|result| result.detail)
+                    .next();
                 Err(StepError::Unknown(anyhow::anyhow!(why.unwrap_or_default())))
             }
             Tally { unknown: 0, .. } => Ok(Progress::Wait(Duration::ZERO)),
@@ -98,7 +102,9 @@ impl MergeFlow {
         }
         state.round += 1;
         state.goes_back = true;
-        Ok(Progress::DoneWith(format!("{stale} devices changed meanwhile and are planned again")))
+        Ok(Progress::DoneWith(format!(
+            "{stale} devices changed meanwhile and are planned again"
+        )))
     }
 }
 
@@ -128,8 +134,12 @@ fn batch(plan_id: &str, items: Vec<Item>) -> Result<(Vec<Item>, Vec<ApplyItem>),
 }
 
 fn ask(plan_id: &str, item: &Item) -> Result<ApplyItem, StepError> {
-    let sealed = item.credentials.attach(&item.merged);
-    let sealed = sealed.with_context(|| format!("device {}", item.device))?;
+    let sealed = item.credentials.attach(&item.merged).map_err(|error| {
+        StepError::rejected(
+            "CREDENTIAL_UNKNOWN",
+            format!("device {}: {error}", item.device),
+        )
+    })?;
     Ok(ApplyItem {
         device: item.device.to_string(),
         merged: Some(side_state(&sealed)),

@@ -45,7 +45,10 @@ impl MergeFlow {
     ) -> Result<usize, StepError> {
         let mut tx = guarded(cx).await?;
         let (count, clashes) = documents::merge_some(&mut tx, fleet, DOCUMENTS).await?;
-        let rows: Vec<_> = clashes.iter().flat_map(|clash| rows(clash, &state.primary)).collect();
+        let rows: Vec<_> = clashes
+            .iter()
+            .flat_map(|clash| rows(clash, &state.primary))
+            .collect();
         conflict::put(&mut tx, &cx.fleet_id, cx.workflow_id, &rows).await?;
         commit(tx).await?;
         Ok(count)
@@ -111,7 +114,11 @@ impl Clashed<'_> {
             stamps: json!({"dropped": dropped.stamp}),
             chosen: (!self.is_open).then_some(chosen),
             policy: format!("{} v1", self.policy),
-            state: if self.is_open { ConflictState::Held } else { ConflictState::Auto },
+            state: if self.is_open {
+                ConflictState::Held
+            } else {
+                ConflictState::Auto
+            },
             generation: i32::try_from(self.number).unwrap_or(i32::MAX),
             is_applied: true,
         }

@@ -74,7 +74,10 @@ impl MergeFlow {
                 state.is_approved = true;
                 Ok(Progress::Done)
             }
-            _ => Err(StepError::rejected("SUPERSEDED", "a new plan took its place")),
+            _ => Err(StepError::rejected(
+                "SUPERSEDED",
+                "a new plan took its place",
+            )),
         }
     }
 

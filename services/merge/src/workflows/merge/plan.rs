@@ -39,11 +39,38 @@ impl MergeFlow {
         let plan_id = settled.plan_id.to_string();
         self.store(&mut tx, state, cx, settled).await?;
         commit(tx).await?;
-        Ok(Progress::DoneWith(format!("{found} devices differ; plan {}", &plan_id[..12])))
+        Ok(Progress::DoneWith(format!(
+            "{found} devices differ; plan {}",
+            &plan_id[..12]
+        )))
     }
 
     /// Reads the comparison and plans it batch by batch.
     async fn take_all(&self, state: &State, cx: &StepCx) -> Result<u64, StepError> {
+        let mut tx = guarded(cx).await?;
+        item::forget_try(&mut tx, cx.workflow_id, state.round).await?;
+        commit(tx).await?;
+        let mut stream = self.comparison(state, cx).await?;
+        let mut found = 0;
+        let mut batch = Vec::with_capacity(BATCH);
+        while let Some(sealed) = next(&mut stream).await? {
+            batch.push(sealed);
+            found += 1;
+            if batch.len() == BATCH {
+                self.take_batch(state, cx, std::mem::take(&mut batch))
+                    .await?;
+            }
+        }
+        self.take_batch(state, cx, batch).await?;
+        Ok(found)
+    }
+
+    /// Every device at which not all are equal, as of the newest scans.
+    pub(super) async fn comparison(
+        &self,
+        state: &State,
+        cx: &StepCx,
+    ) -> Result<Streaming<StreamDivergenceResponse>, StepError> {
         let message = StreamDivergenceRequest {
             fleet: format!("fleets/{}", cx.fleet_id),
             primary_hub: state.primary.clone(),
@@ -52,18 +79,7 @@ impl MergeFlow {
             secondary_snapshot: state.secondary_scan.snapshot.clone(),
         };
         let stream = self.app.remote.divergence(message).await;
-        let mut stream = stream.map_err(|status| refusal(&status, "comparison"))?;
-        let mut found = 0;
-        let mut batch = Vec::with_capacity(BATCH);
-        while let Some(sealed) = next(&mut stream).await? {
-            batch.push(sealed);
-            found += 1;
-            if batch.len() == BATCH {
-                self.take_batch(state, cx, std::mem::take(&mut batch)).await?;
-            }
-        }
-        self.take_batch(state, cx, batch).await?;
-        Ok(found)
+        stream.map_err(|status| refusal(&status, "comparison"))
     }
 
     async fn take_batch(
@@ -98,7 +114,10 @@ impl MergeFlow {
             primary_size: state.primary_scan.devices,
             secondary_size: state.secondary_scan.devices,
         };
-        let goes_on = state.is_approved && (!settled.is_tripped || row.override_breakers);
+        // Approved between an earlier try of this step and its crash: the same plan, so it counts.
+        let same_plan = row.approved_plan_id == Some(settled.plan_id.to_string());
+        let is_approved = state.is_approved || same_plan;
+        let goes_on = is_approved && (!settled.is_tripped || row.override_breakers);
         if goes_on {
             refuse_if_stuck(tx, cx).await?;
         }
@@ -141,7 +160,8 @@ async fn refuse_if_stuck(tx: &mut Tx, cx: &StepCx) -> Result<(), StepError> {
     Err(StepError::rejected("DIGEST_MISMATCH", text))
 }
 
-async fn next(
+/// The next device of a comparison.
+pub(super) async fn next(
     stream: &mut Streaming<StreamDivergenceResponse>,
 ) -> Result<Option<SealedTriple>, StepError> {
     let message = tokio::time::timeout(SILENCE, stream.message()).await;

@@ -61,7 +61,10 @@ impl MergeFlow {
             secondary: hub(&state.secondary)?,
             epoch: state.epoch,
         };
-        let stale = taking.run().await.map_err(|error| give_up(error, cx, url))?;
+        let stale = taking
+            .run()
+            .await
+            .map_err(|error| give_up(error, cx, url))?;
         if stale.is_empty() {
             (state.sources_done, state.source_rounds) = (state.sources_done + 1, 0);
             return Ok(());
@@ -150,7 +153,11 @@ impl Taking<'_> {
     }
 
     fn stamp(&self, hub: &HubId, epoch: Epoch) -> Stamp {
-        Stamp { epoch, sequence: 0, origin: hub.clone() }
+        Stamp {
+            epoch,
+            sequence: 0,
+            origin: hub.clone(),
+        }
     }
 
     fn conflicts(
@@ -163,16 +170,20 @@ impl Taking<'_> {
             return vec![undecided(read)];
         }
         let rows = merged.clashes.iter().flat_map(|clash| {
-            clash.dropped.iter().enumerate().map(move |(number, dropped)| {
-                let row = Clashed {
-                    scope: Scope::Source,
-                    key: &read.key,
-                    policy: &read.policy,
-                    is_open: false,
-                    number,
-                };
-                row.against(clash, dropped, primary)
-            })
+            clash
+                .dropped
+                .iter()
+                .enumerate()
+                .map(move |(number, dropped)| {
+                    let row = Clashed {
+                        scope: Scope::Source,
+                        key: &read.key,
+                        policy: &read.policy,
+                        is_open: false,
+                        number,
+                    };
+                    row.against(clash, dropped, primary)
+                })
         });
         rows.collect()
     }
@@ -214,7 +225,9 @@ fn handed(
     read: &pb::StreamBranchesResponse,
     merged: &MergedDocument,
 ) -> Option<pb::MergedDocument> {
-    let [branch] = merged.branches.as_slice() else { return None };
+    let [branch] = merged.branches.as_slice() else {
+        return None;
+    };
     Some(pb::MergedDocument {
         key: read.key.clone(),
         value: branch.live_value().map(to_value),

@@ -62,7 +62,10 @@ impl MergeFlow {
         let task = match answer {
             Ok(task) => task,
             Err(status) if entry.name.is_some() && status.code() == Code::NotFound => {
-                let lost = TaskRef { round: entry.round + 1, ..TaskRef::default() };
+                let lost = TaskRef {
+                    round: entry.round + 1,
+                    ..TaskRef::default()
+                };
                 state.tasks.insert(key, lost);
                 return Ok(Polled::Wait(SLOWEST_LOOK));
             }
@@ -93,7 +96,10 @@ fn judge(task: Task, what: &str, polls: u32) -> Result<Polled, StepError> {
                 || (String::new(), state.as_str_name().to_owned()),
                 |failure| (failure.reason, failure.message),
             );
-            Err(StepError::rejected(known(&reason), format!("{what}: {message}")))
+            Err(StepError::rejected(
+                known(&reason),
+                format!("{what}: {message}"),
+            ))
         }
     }
 }
@@ -110,7 +116,8 @@ fn known(reason: &str) -> &'static str {
 
 fn look_pause(polls: u32) -> Duration {
     let base = Duration::from_millis(50);
-    base.saturating_mul(1 << polls.saturating_sub(1).min(10)).min(SLOWEST_LOOK)
+    base.saturating_mul(1 << polls.saturating_sub(1).min(10))
+        .min(SLOWEST_LOOK)
 }
 
 #[cfg(test)]
@@ -127,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_scan_that_gave_up_ends_the_merge_with_its_reason() {
-        let failure = Failure { reason: "HUB_UNREACHABLE".into(), message: "silent".into() };
+        let failure = Failure {
+            reason: "HUB_UNREACHABLE".into(),
+            message: "silent".into(),
+        };
         let task = Task {
             state: TaskState::Failed.into(),
             done: true,
@@ -135,7 +145,13 @@ mod tests {
             ..Task::default()
         };
         let refused = judge(task, "scan of east", 1).unwrap_err();
-        assert!(matches!(refused, StepError::Rejected { reason: "HUB_UNREACHABLE", .. }));
+        assert!(matches!(
+            refused,
+            StepError::Rejected {
+                reason: "HUB_UNREACHABLE",
+                ..
+            }
+        ));
         assert!(refused.to_string().contains("scan of east: silent"));
     }
 }

@@ -18,7 +18,10 @@ pub(super) fn refusal(status: &Status, what: &str) -> StepError {
 
 /// The fleet was moved meanwhile.
 pub(super) fn epoch_moved() -> StepError {
-    StepError::rejected("EPOCH_MOVED", "the fleet was moved meanwhile; plan the merge again")
+    StepError::rejected(
+        "EPOCH_MOVED",
+        "the fleet was moved meanwhile; plan the merge again",
+    )
 }
 
 /// Whether the same call will be refused again. A closed registry opens by itself.
@@ -43,10 +46,19 @@ mod tests {
     fn a_moved_epoch_ends_the_merge_and_a_closed_registry_is_waited_for() {
         let refused = |code, reason| refusal(&fault::status(code, reason, "no"), "apply");
         let moved = refused(Code::Aborted, "EPOCH_MOVED");
-        assert!(matches!(moved, StepError::Rejected { reason: "EPOCH_MOVED", .. }));
+        assert!(matches!(
+            moved,
+            StepError::Rejected {
+                reason: "EPOCH_MOVED",
+                ..
+            }
+        ));
         let closed = refused(Code::FailedPrecondition, "REGISTRY_CLOSED");
         assert!(matches!(closed, StepError::Unknown(_)));
-        assert!(matches!(refused(Code::Aborted, "STALE_FENCE"), StepError::Fenced));
+        assert!(matches!(
+            refused(Code::Aborted, "STALE_FENCE"),
+            StepError::Fenced
+        ));
         let gone = refused(Code::NotFound, "CONNECTION_NOT_FOUND");
         assert!(matches!(gone, StepError::Rejected { .. }));
     }

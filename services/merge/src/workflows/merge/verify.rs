@@ -32,14 +32,19 @@ impl MergeFlow {
         (state.primary_scan, state.secondary_scan) = (first, second);
         state.goes_back = !is_equal;
         if is_equal {
-            return Ok(Progress::DoneWith(format!("digest {}", state.primary_scan.digest)));
+            return Ok(Progress::DoneWith(format!(
+                "digest {}",
+                state.primary_scan.digest
+            )));
         }
         if state.round >= ROUNDS {
             return Err(self.differ(cx).await?);
         }
         state.round += 1;
         self.enter(cx, "applying").await?;
-        Ok(Progress::DoneWith("the hubs still differ: what does is planned again".to_owned()))
+        Ok(Progress::DoneWith(
+            "the hubs still differ: what does is planned again".to_owned(),
+        ))
     }
 
     async fn enter(&self, cx: &StepCx, name: &str) -> Result<(), StepError> {

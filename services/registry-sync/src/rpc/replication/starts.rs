@@ -60,7 +60,8 @@ pub(super) async fn scan(deps: &Deps, body: pb::StartScanRequest) -> Result<pb::
     let state = scan::State {
         fleet: fleet.clone(),
         hub,
-        full: false,
+        // Etags of a hub that was restored may repeat: it is read whole.
+        full: body.detect_rewind,
         detect_rewind: body.detect_rewind,
         scan: None,
         report: Report::default(),

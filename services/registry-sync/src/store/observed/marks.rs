@@ -140,6 +140,7 @@ pub(crate) async fn rewound_by(
     devices: &[String],
     generations: &[String],
     twin_versions: &[i64],
+    read_time: OffsetDateTime,
 ) -> Result<Vec<String>, StoreError> {
     let older = sqlx::query_scalar!(
         "select o.device_id
@@ -148,12 +149,15 @@ pub(crate) async fn rewound_by(
                 as r(device_id, generation_id, twin_version)
              on r.device_id = o.device_id and r.generation_id = o.generation_id
           where o.fleet_id = $1 and o.hub_id = $2 and r.twin_version < o.twin_version
+            -- A row that was read later may well show more.
+            and o.read_time <= $6
           order by o.device_id",
         fleet,
         hub,
         devices,
         generations,
-        twin_versions
+        twin_versions,
+        read_time
     )
     .fetch_all(executor)
     .await?;

@@ -1,0 +1,119 @@
+//! The runbook's lines, run as they stand there, around outages that are played for them: once
+//! those of the command line, once those of grpcurl.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::{Block, Folder, Up, blocks, grpcurl, sh, start_postgres, stop_postgres};
+
+/// The longest blocks wait for a hub, and then follow a move.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// Every name that the page uses.
+const NAMES: [&str; 10] = [
+    "before",
+    "database-is-back",
+    "database-is-down",
+    "database-is-down-grpcurl",
+    "east-is-back",
+    "east-is-back-grpcurl",
+    "east-is-down",
+    "east-is-down-grpcurl",
+    "practise-east-goes-down",
+    "practise-east-returns",
+];
+
+/// The page's blocks that have a name.
+fn runbook() -> Vec<(String, Block)> {
+    let all = blocks("docs/runbook.md");
+    all.into_iter()
+        .filter_map(|block| Some((block.name.clone()?, block)))
+        .collect()
+}
+
+/// Runs the blocks of a name, in their order; returns what they printed.
+fn play(folder: &Folder, name: &str) -> String {
+    let ours = runbook().into_iter().filter(|(named, _)| named == name);
+    let mut printed = String::new();
+    for (_, block) in ours {
+        println!("--- {name}\n{}", block.text);
+        printed += &sh(folder, &block.text, DEADLINE).ok().stdout;
+    }
+    assert!(!printed.is_empty(), "{name} says nothing");
+    printed
+}
+
+#[test]
+fn every_named_block_of_the_page_is_played_here() {
+    let found: BTreeSet<String> = runbook().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(found, NAMES.map(str::to_owned).into());
+}
+
+#[test]
+fn the_lines_of_the_command_line_work() {
+    let folder = Folder::new();
+    let up = Up::start(&folder, "--devices 12");
+    play(&folder, "before");
+    play(&folder, "practise-east-goes-down");
+    let down = play(&folder, "east-is-down");
+    assert!(down.contains("east does not answer"), "{down}");
+    at_west_with_debts(&up);
+    play(&folder, "practise-east-returns");
+    play(&folder, "east-is-back");
+    at_home(&up);
+    up.hubshift("device get made-during-outage").ok();
+    stop_postgres(&folder);
+    let down = play(&folder, "database-is-down");
+    assert!(down.contains("\"route\""), "{down}");
+    let server = start_postgres(&folder);
+    play(&folder, "database-is-back");
+    drop(server);
+    up.interrupt();
+}
+
+#[test]
+fn the_lines_of_grpcurl_work() {
+    if grpcurl().is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    let up = Up::start(&folder, "--devices 12");
+    play(&folder, "before");
+    play(&folder, "practise-east-goes-down");
+    play(&folder, "east-is-down-grpcurl");
+    at_west_with_debts(&up);
+    play(&folder, "practise-east-returns");
+    play(&folder, "east-is-back-grpcurl");
+    at_home(&up);
+    stop_postgres(&folder);
+    play(&folder, "database-is-down-grpcurl");
+    let server = start_postgres(&folder);
+    play(&folder, "database-is-back");
+    drop(server);
+    up.interrupt();
+}
+
+fn at_west_with_debts(up: &Up<'_>) {
+    let fleet = up.json("fleet get");
+    assert_eq!(fleet["active_hub"], "west");
+    let debts = fleet["debts"].as_array().unwrap();
+    let owed: BTreeSet<&str> = debts
+        .iter()
+        .map(|debt| debt["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(owed, ["FENCE_REQUIRED", "MERGE_REQUIRED"].into());
+}
+
+fn at_home(up: &Up<'_>) {
+    let fleet = up.json("fleet get");
+    assert_eq!(fleet["active_hub"], "east");
+    assert_eq!(
+        fleet["debts"],
+        serde_json::json!([]),
+        "nothing is owed any more"
+    );
+}

@@ -1,0 +1,58 @@
+//! Where devices stand in the hierarchy of gateways, and the order in which they are applied.
+
+use hubshift_store::StoreError;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A device's place in the hierarchy.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) device: String,
+    /// Whether it lives after the merge.
+    pub(crate) is_live: bool,
+    /// Its parent after the merge; of one that goes, the parent that it had.
+    pub(crate) parent: Option<String>,
+    pub(crate) scope_fault: Option<String>,
+    pub(crate) rank: i32,
+}
+
+/// The places of all devices of a merge.
+pub(crate) async fn places(
+    connection: &mut PgConnection,
+    merge_id: Uuid,
+) -> Result<Vec<Place>, StoreError> {
+    let places = sqlx::query_as!(
+        Place,
+        r#"select device_id as device, coalesce(merged ? 'live', false) as "is_live!",
+                  case when merged ? 'live' then merged -> 'live' -> 'record' ->> 'parent'
+                       else coalesce(triple -> 'secondary' -> 'live' -> 'record' ->> 'parent',
+                                     triple -> 'primary' -> 'live' -> 'record' ->> 'parent')
+                   end as parent,
+                  scope_fault, rank
+             from merge.item where merge_id = $1"#,
+        merge_id
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(places)
+}
+
+/// Writes the order in which items are applied.
+pub(crate) async fn set_ranks(
+    connection: &mut PgConnection,
+    merge_id: Uuid,
+    devices: &[String],
+    ranks: &[i32],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update merge.item i set rank = d.rank
+           from unnest($2::text[], $3::integer[]) as d (device_id, rank)
+          where i.merge_id = $1 and i.device_id = d.device_id",
+        merge_id,
+        devices,
+        ranks
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
