@@ -5,7 +5,8 @@
 mod common;
 
 use common::{
-    Folder, PATIENCE, Serving, Up, services, serving, start_postgres, stop_postgres, until, uuid,
+    Folder, PATIENCE, Serving, Up, pid_of, services, serving, signal, start_postgres,
+    stop_postgres, until, uuid,
 };
 
 #[test]
@@ -45,7 +46,14 @@ fn devices_are_answered_operators_hear_what_to_do_and_nothing_exits() {
     up.until_ready("west");
     up.hubshift("sync verify --wait").ok();
     assert_eq!(services(&folder), processes, "the same processes go on");
+
     drop(server);
+    signal("KILL", pid_of(&folder, "concierge"));
+    let answered = until("a new concierge answers from its file", PATIENCE, || {
+        up.try_ask("/v1/fleets/acme/endpoint")
+    });
+    assert_eq!((answered.0, &answered.1["stale"]), (200, &true.into()));
+    assert_eq!(up.told_host(), host);
     up.interrupt();
 }
 

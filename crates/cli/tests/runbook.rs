@@ -8,10 +8,15 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::{Block, Folder, Up, blocks, grpcurl, sh, start_postgres, stop_postgres};
+use common::{
+    Block, Folder, Up, blocks, grpcurl, paused, sh, start_postgres, stop_postgres, tag_past_us,
+};
 
 /// The longest blocks wait for a hub, and then follow a move.
 const DEADLINE: Duration = Duration::from_secs(240);
+
+/// The device that both sides change.
+const DISPUTED: &str = "thermostat-0002";
 
 /// Every name that the page uses.
 const NAMES: [&str; 10] = [
@@ -58,13 +63,14 @@ fn the_lines_of_the_command_line_work() {
     let folder = Folder::new();
     let up = Up::start(&folder, "--devices 12");
     play(&folder, "before");
-    play(&folder, "practise-east-goes-down");
+    east_goes_down_with_a_secret(&folder);
     let down = play(&folder, "east-is-down");
     assert!(down.contains("east does not answer"), "{down}");
-    at_west_with_debts(&up);
+    west_lives_on(&up);
     play(&folder, "practise-east-returns");
-    play(&folder, "east-is-back");
-    at_home(&up);
+    let back = play(&folder, "east-is-back");
+    assert!(back.contains("delete_modify"), "{back}");
+    all_is_well_at_home(&up);
     up.hubshift("device get made-during-outage").ok();
     stop_postgres(&folder);
     let down = play(&folder, "database-is-down");
@@ -83,12 +89,12 @@ fn the_lines_of_grpcurl_work() {
     let folder = Folder::new();
     let up = Up::start(&folder, "--devices 12");
     play(&folder, "before");
-    play(&folder, "practise-east-goes-down");
+    east_goes_down_with_a_secret(&folder);
     play(&folder, "east-is-down-grpcurl");
-    at_west_with_debts(&up);
+    west_lives_on(&up);
     play(&folder, "practise-east-returns");
     play(&folder, "east-is-back-grpcurl");
-    at_home(&up);
+    all_is_well_at_home(&up);
     stop_postgres(&folder);
     play(&folder, "database-is-down-grpcurl");
     let server = start_postgres(&folder);
@@ -97,7 +103,16 @@ fn the_lines_of_grpcurl_work() {
     up.interrupt();
 }
 
-fn at_west_with_debts(up: &Up<'_>) {
+/// A script changes a device at east in the last moment: Hubshift does not hear of it.
+fn east_goes_down_with_a_secret(folder: &Folder) {
+    paused(folder, "registry-sync", || {
+        tag_past_us(folder, "east", DISPUTED, "owner", "script");
+        play(folder, "practise-east-goes-down");
+    });
+}
+
+/// The fleet is at west with its debts, and deletes the device that the script changed.
+fn west_lives_on(up: &Up<'_>) {
     let fleet = up.json("fleet get");
     assert_eq!(fleet["active_hub"], "west");
     let debts = fleet["debts"].as_array().unwrap();
@@ -106,14 +121,23 @@ fn at_west_with_debts(up: &Up<'_>) {
         .map(|debt| debt["kind"].as_str().unwrap())
         .collect();
     assert_eq!(owed, ["FENCE_REQUIRED", "MERGE_REQUIRED"].into());
+    up.hubshift(&format!("device delete {DISPUTED}")).ok();
 }
 
-fn at_home(up: &Up<'_>) {
+/// Nothing is owed any more, and the runbook's person took west's side.
+fn all_is_well_at_home(up: &Up<'_>) {
     let fleet = up.json("fleet get");
     assert_eq!(fleet["active_hub"], "east");
+    assert_eq!(fleet["debts"], serde_json::json!([]));
+    let listed = up.json("merge conflicts");
+    let [conflict] = listed["conflicts"].as_array().unwrap().as_slice() else {
+        panic!("one conflict, and not {listed}");
+    };
     assert_eq!(
-        fleet["debts"],
-        serde_json::json!([]),
-        "nothing is owed any more"
+        (&conflict["key"], &conflict["state"]),
+        (&DISPUTED.into(), &"resolved".into())
     );
+    assert_eq!(conflict["resolver"], "runbook");
+    up.hubshift(&format!("device get {DISPUTED}"))
+        .refused(66, "DEVICE_NOT_FOUND");
 }

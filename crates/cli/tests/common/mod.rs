@@ -11,6 +11,7 @@
 mod folder;
 mod grpcurl;
 mod health;
+mod hub;
 mod postgres;
 mod processes;
 mod run;
@@ -23,8 +24,9 @@ use std::time::{Duration, Instant};
 pub(crate) use folder::Folder;
 pub(crate) use grpcurl::grpcurl;
 pub(crate) use health::{Serving, serving};
+pub(crate) use hub::tag_past_us;
 pub(crate) use postgres::{start_postgres, stop_postgres};
-pub(crate) use processes::{assert_gone, services};
+pub(crate) use processes::{assert_gone, paused, pid_of, services, signal};
 pub(crate) use run::{Ran, hubshift, run};
 pub(crate) use shell::{Block, blocks, sh};
 pub(crate) use up::Up;

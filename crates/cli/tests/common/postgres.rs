@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::processes::signal;
 use super::{Folder, PATIENCE, until};
 
 /// Runs the server as it was last run, until its standard input has a line or ends: it does not
@@ -29,14 +30,8 @@ pub(crate) struct Server {
 pub(crate) fn stop_postgres(folder: &Folder) {
     let pid_file = pid_file(&data(folder));
     let text = fs::read_to_string(&pid_file).unwrap();
-    let pid = text.lines().next().unwrap();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pid = text.lines().next().unwrap().parse().unwrap();
+    signal("INT", pid);
     until("PostgreSQL stops", PATIENCE, || {
         (!pid_file.exists()).then_some(())
     });

@@ -53,3 +53,40 @@ pub(crate) fn assert_gone(folder: &Folder) {
         "PostgreSQL left its pid file: it did not end in good order"
     );
 }
+
+/// The process id of one of them, `registry-sync`.
+#[track_caller]
+pub(crate) fn pid_of(folder: &Folder, service: &str) -> u32 {
+    let all = services(folder);
+    let found = all
+        .iter()
+        .find(|(name, _)| name.split(' ').next() == Some(service));
+    *found.unwrap_or_else(|| panic!("no {service} in {all:?}")).1
+}
+
+/// Does something while a service stands still (SIGSTOP) and knows nothing of it.
+pub(crate) fn paused<T>(folder: &Folder, service: &str, what: impl FnOnce() -> T) -> T {
+    let pid = pid_of(folder, service);
+    signal("STOP", pid);
+    let _goes_on = Continued(pid);
+    what()
+}
+
+/// Lets a process go on at the end, also when the test panics.
+struct Continued(u32);
+
+impl Drop for Continued {
+    fn drop(&mut self) {
+        signal("CONT", self.0);
+    }
+}
+
+/// Sends a signal, `INT`.
+pub(crate) fn signal(name: &str, pid: u32) {
+    let arguments = [format!("-{name}"), pid.to_string()];
+    let sent = Command::new("kill").args(&arguments).status();
+    assert!(
+        sent.is_ok_and(|status| status.success()),
+        "kill {arguments:?}"
+    );
+}

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hubshift_shell::shutdown::STOP_ON_STDIN_EOF;
 use serde_json::Value;
 
+use super::processes::signal;
 use super::{Folder, PATIENCE, Ran, assert_gone, hubshift, run, until, wait_for};
 
 /// How long a command may take: the longest follow a move to its end.
@@ -84,16 +85,22 @@ impl<'f> Up<'f> {
     }
 
     /// Asks the concierge over HTTPS, as a device does: status and body.
+    #[track_caller]
     pub(crate) fn ask(&self, path: &str) -> (u16, Value) {
+        self.try_ask(path).unwrap()
+    }
+
+    /// The same of a concierge that may be gone.
+    pub(crate) fn try_ask(&self, path: &str) -> Option<(u16, Value)> {
         let ca = reqwest::Certificate::from_pem(&std::fs::read(self.ca()).unwrap()).unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .add_root_certificate(ca);
+        let client = client.timeout(PATIENCE).build().unwrap();
         let url = format!("https://{}{path}", self.public());
         wait_for(async {
-            let client = reqwest::Client::builder()
-                .no_proxy()
-                .add_root_certificate(ca)
-                .timeout(PATIENCE);
-            let answer = client.build().unwrap().get(url).send().await.unwrap();
-            (answer.status().as_u16(), answer.json().await.unwrap())
+            let answer = client.get(url).send().await.ok()?;
+            Some((answer.status().as_u16(), answer.json().await.ok()?))
         })
     }
 
@@ -126,7 +133,7 @@ impl<'f> Up<'f> {
     /// ^C: it winds down, ends well, and leaves no process.
     #[track_caller]
     pub(crate) fn interrupt(mut self) {
-        self.signal("INT");
+        signal("INT", self.command.id());
         let status = self.ended();
         assert!(status.success(), "{status}");
         assert_gone(self.folder);
@@ -135,20 +142,9 @@ impl<'f> Up<'f> {
     /// SIGKILL: it leaves no process all the same.
     #[track_caller]
     pub(crate) fn kill(mut self) {
-        self.signal("KILL");
+        signal("KILL", self.command.id());
         assert!(!self.ended().success());
         assert_gone(self.folder);
-    }
-
-    fn signal(&self, name: &str) {
-        let (signal, pid) = (format!("-{name}"), self.command.id().to_string());
-        assert!(
-            Command::new("kill")
-                .args([signal, pid])
-                .status()
-                .unwrap()
-                .success()
-        );
     }
 
     #[track_caller]
