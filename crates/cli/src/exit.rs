@@ -173,13 +173,19 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<(u8, String)> {
     if let Some(status) = error.downcast_ref::<Status>() {
         return Some((of_status(status.code()), reason_of(status)));
     }
-    let is_config = error.is::<hubshift_shell::config::ConfigError>();
+    let is_config = error.is::<hubshift_shell::config::ConfigError>()
+        || error.is::<hubshift_concierge::StartError>();
     let known = [
         (is_config, USAGE, "CONFIG_INVALID"),
         (
             error.is::<hubshift_shell::tls::TlsError>(),
             USAGE,
             "TLS_UNUSABLE",
+        ),
+        (
+            error.is::<hubshift_private_pg::PgError>(),
+            UNAVAILABLE,
+            "POSTGRES_UNAVAILABLE",
         ),
         (
             error.is::<hubshift_shell::BindError>(),

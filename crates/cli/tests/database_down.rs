@@ -48,12 +48,14 @@ fn devices_are_answered_operators_hear_what_to_do_and_nothing_exits() {
     assert_eq!(services(&folder), processes, "the same processes go on");
 
     drop(server);
-    signal("KILL", pid_of(&folder, "concierge"));
+    let killed = pid_of(&folder, "concierge");
+    signal("KILL", killed);
     let answered = until("a new concierge answers from its file", PATIENCE, || {
         up.try_ask("/v1/fleets/acme/endpoint")
     });
     assert_eq!((answered.0, &answered.1["stale"]), (200, &true.into()));
     assert_eq!(up.told_host(), host);
+    assert_ne!(pid_of(&folder, "concierge"), killed);
     up.interrupt();
 }
 

@@ -80,10 +80,10 @@ fn a_request_id_is_good_for_one_body(up: &Up<'_>) {
         .refused(66, "DEVICE_NOT_FOUND");
 }
 
-/// A change by member is made from what was read: its repetition has read the change itself.
+/// A change of a whole part: what is sent does not depend on what was read.
 fn a_repeated_request_has_no_second_effect(up: &Up<'_>) {
     let line = format!(
-        "device update valve-1 --tag floor=4 --request-id {}",
+        "device update valve-1 --disable --reason moved --request-id {}",
         uuid()
     );
     let (first, again) = (up.json(&line), up.json(&line));

@@ -11,6 +11,7 @@ use hubshift_azure::{
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use crate::exit::CliError;
 use crate::world::EmulatedHub;
 
 /// The sample that ships with the repository.
@@ -30,6 +31,10 @@ pub(crate) struct SeedArgs {
 
 /// Reads or makes the devices. A malformed file is refused whole, every bad line named.
 pub(crate) fn devices(args: &SeedArgs) -> anyhow::Result<Vec<ExportImportDevice>> {
+    read(args).map_err(|error| CliError::usage(format!("{error:#}")).into())
+}
+
+fn read(args: &SeedArgs) -> anyhow::Result<Vec<ExportImportDevice>> {
     match (&args.input, args.devices) {
         (_, Some(count)) => (1..=count).map(made_up).collect(),
         (Some(path), None) => {

@@ -54,7 +54,10 @@ pub(crate) async fn run(args: ServiceArgs) -> anyhow::Result<ExitCode> {
         }
         Which::HubEmulator(options) => {
             let _guard = telemetry::init("hub-emulator", &TelemetryConfig::default())?;
-            hubshift_emulator::run(*options, cancel).await?;
+            if let Err(error) = hubshift_emulator::run(*options, cancel).await {
+                eprintln!("error: {error:#}");
+                return Ok(ExitCode::from(hubshift_emulator::exit_code(&error)));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
