@@ -86,8 +86,8 @@ impl World {
         Ok(())
     }
 
-    /// Makes the fleet and connects its hubs, unless that was done before.
-    pub(crate) async fn adopt_fleet(&self, device_count: u64) -> anyhow::Result<()> {
+    /// Makes the fleet and connects its hubs; `false` when that was done before.
+    pub(crate) async fn adopt_fleet(&self, device_count: u64) -> anyhow::Result<bool> {
         let mut fleets =
             pb::concierge::fleet_service_client::FleetServiceClient::new(self.concierge()?);
         let request = pb::concierge::CreateFleetRequest {
@@ -97,13 +97,15 @@ impl World {
         };
         match fleets.create_fleet(request).await {
             Ok(_) => {}
-            Err(status) if hubshift_api::fault::reason(&status) == "FLEET_EXISTS" => return Ok(()),
+            Err(status) if hubshift_api::fault::reason(&status) == "FLEET_EXISTS" => {
+                return Ok(false);
+            }
             Err(status) => return Err(status.into()),
         }
         for hub in [&self.east, &self.west] {
             self.connect(hub).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn fleet(&self, device_count: u64) -> pb::concierge::Fleet {

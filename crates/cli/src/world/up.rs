@@ -35,8 +35,11 @@ pub(crate) async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
         layout.root().display()
     );
     let world = World::start(layout, false).await?;
-    world.adopt_fleet(devices.len() as u64).await?;
-    let added = seed::load(&world.east, &devices).await?;
+    // A world that was up before has its devices, and those that were deleted since are gone.
+    let added = match world.adopt_fleet(devices.len() as u64).await? {
+        true => seed::load(&world.east, &devices).await?,
+        false => 0,
+    };
     write_context(&world.layout)?;
     print_next(&world, added);
     shutdown::signal_token().cancelled().await;
