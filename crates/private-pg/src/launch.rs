@@ -91,9 +91,6 @@ impl Launch<'_> {
             ("max_connections", self.settings.max_connections.to_string()),
             ("fsync", switch.to_owned()),
             ("full_page_writes", switch.to_owned()),
-            // In a throw-away cluster every test drops its database, and a drop waits until the
-            // launcher wakes from its nap, which is a minute.
-            ("autovacuum", switch.to_owned()),
             ("password_encryption", "scram-sha-256".to_owned()),
             ("logging_collector", "off".to_owned()),
             ("log_destination", "stderr".to_owned()),

@@ -90,14 +90,19 @@ impl Drop for Database {
             return;
         }
         let (server, name) = (self.server.clone(), std::mem::take(&mut self.name));
-        // A thread with a runtime of its own: a destructor can't wait within the test's.
-        let dropping = std::thread::spawn(move || {
+        // A thread with a runtime of its own: a destructor can't wait within the test's. It waits
+        // for a moment only: the test's runtime stands still meanwhile, and the server does not drop
+        // a database while a connection of that runtime is half made. What stays goes with the server.
+        let (done, dropped) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                .build()?;
-            runtime.block_on(server.drop_database(&name))
+                .build();
+            let gone = runtime.map(|runtime| runtime.block_on(server.drop_database(&name)));
+            // Nobody may listen any more.
+            let _ = done.send(gone.is_ok_and(|gone| gone.is_ok()));
         });
         // Its server may be stopped already, and takes the database along.
-        let _gone = dropping.join();
+        let _gone = dropped.recv_timeout(std::time::Duration::from_secs(1));
     }
 }
