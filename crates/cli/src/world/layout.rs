@@ -79,9 +79,25 @@ pub(crate) fn kept_port(root: &Path, name: &str) -> anyhow::Result<u16> {
             .parse()
             .with_context(|| format!("{} is no port", path.display()));
     }
-    let port = free_port()?;
+    let taken = kept_ports(root)?;
+    let port = loop {
+        let port = free_port()?;
+        if !taken.contains(&port) {
+            break port;
+        }
+    };
     fs::write(&path, port.to_string())?;
     Ok(port)
+}
+
+/// Ports that this world uses already, listening or not.
+fn kept_ports(root: &Path) -> anyhow::Result<Vec<u16>> {
+    let mut ports = Vec::new();
+    for entry in fs::read_dir(root.join("ports"))? {
+        let text = fs::read_to_string(entry?.path())?;
+        ports.extend(text.trim().parse::<u16>());
+    }
+    Ok(ports)
 }
 
 /// A world's folder, ports and times.

@@ -50,7 +50,7 @@ pub fn format(duration: Duration) -> String {
     format!("{}{unit}", millis / size)
 }
 
-/// For serde: writes the text of [`format`].
+/// For serde: writes the text of [`format()`].
 ///
 /// # Errors
 /// Those of the serializer.
