@@ -66,7 +66,8 @@ impl WorkflowState {
 pub struct StepEvent {
     /// The step.
     pub step: String,
-    /// `started`, `succeeded`, `waiting`, `failed`, `undo_started`, `undone`, `undo_failed`.
+    /// `started`, `succeeded`, `waiting`, `failed`, `undo_started`, `undone`, `undo_failed`,
+    /// `superseded`, `resumed`.
     pub phase: String,
     /// For a person.
     pub detail: String,

@@ -225,6 +225,7 @@ impl Operator {
             validate_only,
             acknowledge_loss_bound,
             override_checks: false,
+            supersede: String::new(),
         }
     }
 

@@ -77,7 +77,8 @@ const HINTS: &[(&str, &str)] = &[
     ),
     (
         "FAILOVER_ACTIVE",
-        "`hubshift failover watch` follows it, `hubshift failover cancel ID` stops it",
+        "`hubshift failover watch` follows it, `hubshift failover cancel ID` stops it; when its \
+         target is gone, `hubshift failover start --kind forced --supersede ID` takes over",
     ),
     (
         "FAILOVER_DONE",
@@ -139,6 +140,10 @@ const HINTS: &[(&str, &str)] = &[
         "`hubshift merge get` shows it; apply it first",
     ),
     ("MERGE_NOT_FOUND", "`hubshift merge list` shows them"),
+    (
+        "NOT_SUPERSEDABLE",
+        "`hubshift failover get ID` shows where it stands; before its commit it can be cancelled",
+    ),
     (
         "OUTCOME_UNKNOWN",
         "it may have happened: repeat it with the same request id",

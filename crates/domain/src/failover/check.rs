@@ -1,7 +1,7 @@
 //! The findings before a move: what passes, what warns, what stops it.
 //!
 //! A pure function of the facts. A forced move may override what blocks, except what would make
-//! the move meaningless: a target that is not a standby, or the same hub.
+//! the move meaningless: a target that can't take over, or the same hub.
 
 mod rules;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::{Kind, Step};
 use crate::hub_state::{HubState, RegistryMode, named};
 
 named!(
@@ -81,6 +81,8 @@ pub struct Facts {
     pub target_is_home: bool,
     /// Whether the registry takes writes.
     pub registry_mode: RegistryMode,
+    /// Where the move stands that this one takes over from.
+    pub superseded: Option<Step>,
     /// Whether somebody knows a higher epoch than the database.
     pub epoch_forgotten: bool,
     /// `None` when registry-sync does not answer.
@@ -93,6 +95,15 @@ pub struct Facts {
     pub merge_debts: Vec<String>,
     /// Hubs with an unpaid `FENCE_REQUIRED`.
     pub fence_debts: Vec<String>,
+}
+
+impl Facts {
+    /// Whether the target reigned until the move that this one takes over from: it is no standby
+    /// yet, and missed nothing that is not in the journal.
+    fn is_way_back(&self) -> bool {
+        let was_deposed = matches!(self.target_state, HubState::Draining | HubState::Fenced);
+        self.superseded.is_some() && was_deposed
+    }
 }
 
 /// Every finding, in a fixed order.

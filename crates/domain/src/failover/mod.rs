@@ -117,6 +117,13 @@ impl Step {
         self.order() >= Self::Commit.order()
     }
 
+    /// The steps at which another move may take over: the epoch has certainly moved, and only
+    /// another epoch can lead anywhere else.
+    pub fn supersedable() -> Vec<Self> {
+        let past = Self::ALL.iter().filter(|step| step.is_past_no_return());
+        past.copied().collect()
+    }
+
     fn order(self) -> usize {
         Self::ALL
             .iter()

@@ -26,8 +26,13 @@ pub(crate) enum AppError {
     EpochUnknown(u64),
     #[error("failover `{0}` does not exist")]
     FailoverNotFound(String),
-    #[error("{0} is not over; watch it, or cancel it before its commit")]
+    #[error(
+        "{0} is not over; watch it, or cancel it before its commit; when its target is gone after \
+         that, a forced move may supersede it"
+    )]
     FailoverActive(String),
+    #[error("{failover} {why}")]
+    NotSupersedable { failover: String, why: String },
     #[error("the active hub is `{active}`, not `{expected}`; look again, then decide")]
     ActiveHubChanged { active: String, expected: String },
     #[error("the move does not start: {0}")]
@@ -73,6 +78,7 @@ impl ApiError for AppError {
             Self::EpochUnknown(_)
             | Self::PrecheckBlocked(_)
             | Self::LossNotAcknowledged(_)
+            | Self::NotSupersedable { .. }
             | Self::PastPointOfNoReturn
             | Self::FailoverDone => Code::FailedPrecondition,
             Self::SchemaBehind | Self::SchemaTooNew => Code::Unavailable,
@@ -90,6 +96,7 @@ impl ApiError for AppError {
             Self::EpochUnknown(_) => "EPOCH_UNKNOWN",
             Self::FailoverNotFound(_) => "FAILOVER_NOT_FOUND",
             Self::FailoverActive(_) => "FAILOVER_ACTIVE",
+            Self::NotSupersedable { .. } => "NOT_SUPERSEDABLE",
             Self::ActiveHubChanged { .. } => "ACTIVE_HUB_CHANGED",
             Self::PrecheckBlocked(_) => "PRECHECK_BLOCKED",
             Self::LossNotAcknowledged(_) => "LOSS_NOT_ACKNOWLEDGED",
@@ -105,7 +112,9 @@ impl ApiError for AppError {
     fn metadata(&self) -> HashMap<String, String> {
         let pair = |key: &str, value: &str| HashMap::from([(key.to_owned(), value.to_owned())]);
         match self {
-            Self::FailoverActive(name) => pair("failover", name),
+            Self::FailoverActive(failover) | Self::NotSupersedable { failover, .. } => {
+                pair("failover", failover)
+            }
             Self::ActiveHubChanged { active, .. } => pair("active_hub", active),
             Self::LossNotAcknowledged(bound) => pair("loss_bound", bound),
             Self::HubHostTaken(host) => pair("host", host),

@@ -14,6 +14,7 @@ use hubshift_store::StoreError;
 use time::OffsetDateTime;
 use tonic::Status;
 
+use super::failover::Superseded;
 use super::{App, AppError};
 use crate::store::debt::{self, DebtRow};
 use crate::store::fleet::{self, FleetRow};
@@ -82,6 +83,7 @@ impl App {
         situation: &Situation,
         kind: Kind,
         target: &HubRow,
+        superseded: Option<&Superseded>,
     ) -> Result<Gathered, StoreError> {
         let fleet = &situation.fleet;
         let (replication, merge) = tokio::join!(
@@ -92,18 +94,27 @@ impl App {
         let target_status = replication
             .as_ref()
             .and_then(|found| of_hub(found, &target.hub_id));
-        let watermark = target_status
+        let seen = target_status
             .and_then(|hub| hub.watermark.as_ref())
             .and_then(times::from_timestamp);
+        let target_state = target.state()?;
+        let reigned = superseded.and_then(|found| found.reign_end(&target.hub_id, target_state));
+        let watermark = seen.max(reigned);
+        let mut target_facts = target_status.map(hub_facts);
+        if let (Some(facts), Some(reigned)) = (&mut target_facts, reigned) {
+            let since = Duration::try_from(fleet.now - reigned).unwrap_or_default();
+            facts.staleness = Some(facts.staleness.map_or(since, |known| known.min(since)));
+        }
         let facts = Facts {
             kind,
-            target_state: target.state()?,
+            target_state,
             target_is_home: fleet.home_hub_id == target.hub_id,
             registry_mode: fleet.mode()?,
+            superseded: superseded.map(|found| found.step),
             epoch_forgotten: self.is_epoch_forgotten(&fleet.fleet_id),
             replication: replication.as_ref().map(|found| ReplicationFacts {
                 source: of_hub(found, &fleet.active_hub_id).map(hub_facts),
-                target: of_hub(found, &target.hub_id).map(hub_facts),
+                target: target_facts,
             }),
             merge: answered("merge", merge).map(merge_facts),
             max_staleness: self.settings.max_staleness,

@@ -5,6 +5,7 @@
 
 mod debts;
 mod freezes;
+mod set_aside;
 mod standbys;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ async fn tick(app: &App, ticks: u32) -> Result<(), StoreError> {
 }
 
 async fn one_fleet(app: &App, row: &FleetRow) -> Result<(), StoreError> {
+    set_aside::tick(app, row).await?;
     debts::tick(app, row).await?;
     standbys::tick(app, row).await
 }

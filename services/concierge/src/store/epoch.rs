@@ -33,6 +33,22 @@ pub(crate) async fn of_failover(
     }))
 }
 
+/// The failover that began this reign; `None` for a fleet's first.
+pub(crate) async fn failover_of(
+    connection: &mut PgConnection,
+    fleet_id: &str,
+    epoch: Epoch,
+) -> Result<Option<Uuid>, StoreError> {
+    let failover = sqlx::query_scalar!(
+        "select failover_id from concierge.epoch where fleet_id = $1 and epoch = $2",
+        fleet_id,
+        epoch.as_i64()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(failover.flatten())
+}
+
 /// Whether the fleet ever had this epoch.
 pub(crate) async fn exists(
     connection: &mut PgConnection,

@@ -126,7 +126,7 @@ pub(crate) async fn move_state(
     from: &[HubState],
     to: HubState,
 ) -> Result<bool, StoreError> {
-    let names: Vec<String> = from.iter().map(|state| state.as_str().to_owned()).collect();
+    let names = names(from);
     let done = sqlx::query!(
         "update authority.hub set state = $4, update_time = clock_timestamp()
           where fleet_id = $1 and hub_id = $2 and state = any($3)",
@@ -145,6 +145,13 @@ pub(crate) async fn move_state(
         tell_of_standbys(connection, fleet_id).await?;
     }
     Ok(moved)
+}
+
+fn names(states: &[HubState]) -> Vec<String> {
+    states
+        .iter()
+        .map(|state| state.as_str().to_owned())
+        .collect()
 }
 
 /// Ready standbys stand in the route of a fleet whose devices may use them.
@@ -183,21 +190,24 @@ pub(crate) async fn depose(
     Ok(done.rows_affected() == 1)
 }
 
-/// Begins a standby's reign. Standbys that were verified against the hub before it must be
-/// verified anew.
+/// Begins a hub's reign, if it is in one of `from`. Standbys that were verified against the hub
+/// before it must be verified anew.
 pub(crate) async fn enthrone(
     connection: &mut PgConnection,
     fleet_id: &str,
     hub_id: &str,
     epoch: Epoch,
+    from: &[HubState],
 ) -> Result<bool, StoreError> {
+    let names = names(from);
     let done = sqlx::query!(
         "update authority.hub
             set state = 'active', last_active_epoch = $3, update_time = clock_timestamp()
-          where fleet_id = $1 and hub_id = $2 and state in ('ready', 'syncing')",
+          where fleet_id = $1 and hub_id = $2 and state = any($4)",
         fleet_id,
         hub_id,
-        epoch.as_i64()
+        epoch.as_i64(),
+        &names
     )
     .execute(&mut *connection)
     .await?;
@@ -209,6 +219,22 @@ pub(crate) async fn enthrone(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Quarantines the hubs that a move left which never came to its end: nobody looked what was
+/// changed there past the freeze. Returns which.
+pub(crate) async fn quarantine_left(
+    connection: &mut PgConnection,
+    fleet_id: &str,
+) -> Result<Vec<String>, StoreError> {
+    let hubs = sqlx::query_scalar!(
+        "update authority.hub set state = 'quarantined', update_time = clock_timestamp()
+          where fleet_id = $1 and state in ('draining', 'fenced') returning hub_id",
+        fleet_id
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(hubs)
 }
 
 /// The longest hard deadline of a call to any of a fleet's hubs.

@@ -17,6 +17,7 @@ use super::hub::{self, HubRow};
 const FLEET: &str = "acme";
 const OLD: Epoch = Epoch(1024);
 const NEW: Epoch = Epoch(2049);
+const STANDBY: [HubState; 2] = [HubState::Ready, HubState::Syncing];
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct World {
@@ -113,7 +114,11 @@ async fn move_epoch(pool: &PgPool) {
             .await
             .unwrap()
     );
-    assert!(hub::enthrone(&mut tx, FLEET, "west", NEW).await.unwrap());
+    assert!(
+        hub::enthrone(&mut tx, FLEET, "west", NEW, &STANDBY)
+            .await
+            .unwrap()
+    );
     assert!(authority::succeed(&mut tx, &succession).await.unwrap());
     tx.commit().await.unwrap();
 }
@@ -165,7 +170,7 @@ async fn an_intent_that_waited_for_a_commit_sees_the_new_epoch() {
     hub::depose(&mut commit, FLEET, "east", OLD, HubState::Draining)
         .await
         .unwrap();
-    hub::enthrone(&mut commit, FLEET, "west", NEW)
+    hub::enthrone(&mut commit, FLEET, "west", NEW, &STANDBY)
         .await
         .unwrap();
     let succession = Succession {
@@ -285,7 +290,7 @@ async fn a_commit_from_another_epoch_moves_nothing() {
 async fn two_hubs_are_never_active() {
     let world = world().await;
     let mut connection = world.concierge.acquire().await.unwrap();
-    let outcome = hub::enthrone(&mut connection, FLEET, "west", NEW).await;
+    let outcome = hub::enthrone(&mut connection, FLEET, "west", NEW, &STANDBY).await;
     assert!(
         outcome
             .unwrap_err()

@@ -33,7 +33,7 @@ async fn a_loss_must_be_acknowledged() {
     assert_eq!(world.done(&name).await.state(), TaskState::Succeeded);
 }
 
-async fn forced() -> (World, String) {
+pub(crate) async fn forced() -> (World, String) {
     let world = dead_east().await;
     let mut request = order(FailoverKind::Forced);
     request.acknowledge_loss_bound = "any".into();

@@ -7,5 +7,6 @@ mod failovers;
 mod fakes;
 mod fleets;
 mod forced;
+mod superseded;
 mod takeover;
 mod world;

@@ -5,7 +5,7 @@ use hubshift_api::pb::concierge as pb;
 use hubshift_domain::id::FleetId;
 
 use super::follow;
-use crate::commands::fleet;
+use crate::commands::{fleet, names};
 use crate::connect::Session;
 use crate::connect::clients::Failovers;
 use crate::exit::CliError;
@@ -17,6 +17,7 @@ Examples:
   hubshift failover start --kind planned --to west --watch
   hubshift failover start --kind forced --to west --acknowledge-loss any --watch
   hubshift failover start --kind failback --to east --watch
+  hubshift failover start --kind forced --to east --supersede 0190c6a0-… --acknowledge-loss any
 
 A forced move needs the plan's loss bound, word for word (it is good for ten minutes), or `any`.";
 
@@ -51,6 +52,10 @@ pub(crate) struct StartArgs {
     #[arg(long)]
     override_checks: bool,
 
+    /// Forced only: take over from this failover, which is past its commit and can't go on
+    #[arg(long, value_name = "ID")]
+    supersede: Option<String>,
+
     /// Follow it to its end
     #[arg(long)]
     watch: bool,
@@ -82,6 +87,8 @@ pub(super) async fn run(session: &Session, id: &FleetId, args: StartArgs) -> Res
         Some(hub) => hub,
         None => fleet::fetch(session, id.name()).await?.active_hub,
     };
+    let superseded = args.supersede.as_deref();
+    let supersede = superseded.map(|failover| names::child(id, "failovers", failover));
     let request = pb::StartFailoverRequest {
         fleet: id.name(),
         kind: args.kind.wire().into(),
@@ -91,6 +98,7 @@ pub(super) async fn run(session: &Session, id: &FleetId, args: StartArgs) -> Res
         validate_only: args.plan_only,
         acknowledge_loss_bound: args.acknowledge_loss,
         override_checks: args.override_checks,
+        supersede: supersede.unwrap_or_default(),
     };
     let send = |c, r| async move { Failovers::new(c).start_failover(r).await };
     let failover = session.concierge.call(request, send).await?;

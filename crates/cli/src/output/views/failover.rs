@@ -30,6 +30,7 @@ pub(crate) struct FailoverView {
     create_time: Option<String>,
     update_time: Option<String>,
     trace_id: String,
+    supersedes: String,
 }
 
 impl From<pb::Failover> for FailoverView {
@@ -50,6 +51,7 @@ impl From<pb::Failover> for FailoverView {
             report: failover.report.map(ReportView::from),
             history: failover.history.into_iter().map(StepView::from).collect(),
             trace_id: failover.trace_id,
+            supersedes: failover.supersedes,
         }
     }
 }
@@ -58,6 +60,11 @@ impl FailoverView {
     /// One line for each journaled step.
     pub(crate) fn steps(&self) -> impl Iterator<Item = String> {
         self.history.iter().map(StepView::text)
+    }
+
+    /// The id of the failover that it took over from.
+    fn taken_over(&self) -> Option<&str> {
+        (!self.supersedes.is_empty()).then(|| last_segment(&self.supersedes))
     }
 
     /// Where it stands, in a few words.
@@ -85,6 +92,7 @@ impl View for FailoverView {
             .line("step", &self.step)
             .maybe("failure", self.failure.as_ref().map(FailureView::text))
             .maybe("started", self.create_time.as_ref())
+            .maybe("took over from", self.taken_over())
             .line("trace", &self.trace_id);
         let mut parts = vec![block.text()];
         parts.extend(self.plan.as_ref().map(PlanView::human));

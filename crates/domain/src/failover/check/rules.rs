@@ -34,6 +34,10 @@ fn block_unless_forced(facts: &Facts, check: &str, detail: impl Into<String>) ->
 pub(super) fn registry_open(facts: &Facts) -> Check {
     match facts.registry_mode {
         RegistryMode::Open => pass("registry_open", "the registry takes writes"),
+        RegistryMode::Settling if facts.superseded.is_some() => pass(
+            "registry_open",
+            "the registry is closed by the move that this one takes over from",
+        ),
         mode => block(
             "registry_open",
             format!("the registry is {mode}; wait until the move before is through"),
@@ -56,6 +60,17 @@ pub(super) fn epoch_known(facts: &Facts) -> Check {
 pub(super) fn target_standby(facts: &Facts) -> Check {
     match facts.target_state {
         HubState::Ready | HubState::Syncing => pass("target_standby", "the target is a standby"),
+        _ if facts.is_way_back() => pass(
+            "target_standby",
+            "the target reigned until the move that this one takes over from",
+        ),
+        HubState::Quarantined if facts.kind == Kind::Forced => block(
+            "target_standby",
+            "the target is quarantined: it may hold changes that were never merged, and it lacks \
+             what came after it was lost; override this only when no other hub answers: \
+             journaled writes are repeated at it, the rest waits for the merge with the hub that \
+             is left",
+        ),
         state => Check {
             can_override: false,
             ..block(
@@ -72,6 +87,11 @@ pub(super) fn target_ready(facts: &Facts) -> Check {
             "target_ready",
             "the target was verified equal in this epoch",
         );
+    }
+    if facts.is_way_back() {
+        let detail = "the target was the authority until the epoch moved; journaled writes since \
+                      then are repeated at it";
+        return found("target_ready", Verdict::Warn, detail);
     }
     let detail = "the target was not verified equal in this epoch; run `hubshift sync run` and \
                   `hubshift sync verify`";

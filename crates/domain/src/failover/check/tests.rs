@@ -13,6 +13,7 @@ fn good(kind: Kind) -> Facts {
         target_state: HubState::Ready,
         target_is_home: true,
         registry_mode: RegistryMode::Open,
+        superseded: None,
         epoch_forgotten: false,
         replication: Some(ReplicationFacts {
             source: Some(hub.clone()),
@@ -83,20 +84,54 @@ fn a_failback_goes_home_alone() {
 }
 
 #[test]
-fn nobody_can_override_a_target_that_is_no_standby() {
+fn a_target_that_can_not_take_over_is_refused_whatever_an_operator_says() {
     for state in HubState::ALL {
         let checks = precheck(&Facts {
             target_state: *state,
             ..good(Kind::Forced)
         });
-        let standby = matches!(state, HubState::Ready | HubState::Syncing);
-        assert_eq!(is_blocked(&checks, true), !standby, "{state}");
+        let may = matches!(
+            state,
+            HubState::Ready | HubState::Syncing | HubState::Quarantined
+        );
+        assert_eq!(is_blocked(&checks, true), !may, "{state}");
         assert_eq!(
             is_blocked(&checks, false),
             *state != HubState::Ready,
             "{state}"
         );
     }
+}
+
+#[test]
+fn a_move_that_takes_over_may_go_back_to_the_hub_that_was_left() {
+    for state in [HubState::Draining, HubState::Fenced] {
+        let back = Facts {
+            target_state: state,
+            registry_mode: RegistryMode::Settling,
+            superseded: Some(Step::Settle),
+            ..good(Kind::Forced)
+        };
+        assert!(blocking(&back).is_empty(), "{state}");
+        let alone = Facts {
+            superseded: None,
+            ..back
+        };
+        let blocks = ["registry_open", "target_standby", "target_ready"];
+        assert_eq!(blocking(&alone), blocks, "{state}");
+        assert!(is_blocked(&precheck(&alone), true), "{state}");
+    }
+}
+
+#[test]
+fn a_quarantined_hub_is_a_target_only_for_a_forced_move_that_overrides() {
+    let quarantined = |kind| Facts {
+        target_state: HubState::Quarantined,
+        ..good(kind)
+    };
+    let forced = precheck(&quarantined(Kind::Forced));
+    assert!(is_blocked(&forced, false) && !is_blocked(&forced, true));
+    assert!(is_blocked(&precheck(&quarantined(Kind::Planned)), true));
 }
 
 #[test]

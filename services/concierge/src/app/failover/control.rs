@@ -2,7 +2,7 @@
 
 use hubshift_api::pb::concierge::Failover;
 use hubshift_domain::failover::Step;
-use hubshift_flow::{Status, WorkflowState};
+use hubshift_flow::{SUPERSEDED, Status, WorkflowState};
 use hubshift_store::idem::Request;
 use hubshift_store::{StoreError, Tx, in_tx};
 use uuid::Uuid;
@@ -75,10 +75,9 @@ async fn status(tx: &mut Tx, row: &FailoverRow) -> Result<Status, AppError> {
 fn can_be_cancelled(status: &Status) -> Result<bool, StoreError> {
     match status.state {
         WorkflowState::Succeeded => Ok(false),
-        WorkflowState::Unwinding
-        | WorkflowState::Stuck
-        | WorkflowState::Failed
-        | WorkflowState::Cancelled => Ok(true),
+        // One that was set aside may be taken up again: it is past its commit.
+        WorkflowState::Failed => Ok(status.failure.as_ref().is_none_or(|(r, _)| r != SUPERSEDED)),
+        WorkflowState::Unwinding | WorkflowState::Stuck | WorkflowState::Cancelled => Ok(true),
         WorkflowState::Running => match Step::parse(&status.step) {
             Some(step) => Ok(!step.is_too_late_to_cancel()),
             None => Err(unknown_name("step of a failover", &status.step)),

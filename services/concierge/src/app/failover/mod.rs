@@ -2,10 +2,11 @@
 //!
 //! A failover is a row of `concierge.failover` and a workflow with the same id; both are written
 //! in the transaction that starts it. One per fleet at a time: the workflow's subject is the
-//! fleet.
+//! fleet. A forced one may take over from one that is past its commit and can't go on.
 
 mod control;
 mod start;
+mod takeover;
 mod view;
 
 use hubshift_api::pb::concierge::Failover;
@@ -15,6 +16,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub(crate) use start::Order;
+pub(crate) use takeover::Superseded;
 
 use super::{App, AppError};
 use crate::store::failover::{self as rows, FailoverRow};

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::super::once::once;
 use super::super::plan::{self, Basis, Plan};
 use super::super::precheck::Situation;
+use super::takeover::{self, Superseded};
 use super::{App, AppError, view};
 use crate::store::failover::{self as rows, FailoverRow};
 use crate::store::{authority, clock};
@@ -25,6 +26,8 @@ pub(crate) struct Order {
     pub(crate) target_hub: String,
     pub(crate) acknowledge_loss_bound: String,
     pub(crate) override_checks: bool,
+    /// The move past its commit that this one takes over from.
+    pub(crate) supersede: Option<Uuid>,
 }
 
 impl Order {
@@ -39,12 +42,17 @@ impl App {
     pub(crate) async fn plan_failover(&self, order: &Order) -> Result<Failover, AppError> {
         let situation = self.situation(&order.fleet_id).await?;
         check_order(order, &situation)?;
-        let mut plan = self.plan(order, &situation).await?;
-        let mut connection = self.connection().await?;
-        if let Err(AppError::FailoverActive(name)) = none_active(&mut connection, order).await {
+        let (superseded, active) = match self.superseded(order).await {
+            Ok(superseded) => (superseded, None),
+            Err(AppError::FailoverActive(name)) => (None, Some(name)),
+            Err(error) => return Err(error),
+        };
+        let mut plan = self.plan(order, &situation, superseded.as_ref()).await?;
+        if let Some(name) = active {
             plan.blocked = true;
             plan.checks.insert(0, other_operation(&name));
         }
+        let mut connection = self.connection().await?;
         let row = row_of(
             order,
             Uuid::nil(),
@@ -67,25 +75,34 @@ impl App {
 
     async fn begin(&self, request: &Request, order: &Order) -> Result<Failover, AppError> {
         let situation = self.situation(&order.fleet_id).await?;
-        {
-            let mut connection = self.connection().await?;
-            none_active(&mut connection, order).await?;
-        }
+        let superseded = self.superseded(order).await?;
         check_order(order, &situation)?;
-        let plan = self.plan(order, &situation).await?;
+        let plan = self.plan(order, &situation, superseded.as_ref()).await?;
         if let Some(blockers) = plan.blockers(order.overrides()) {
             return Err(AppError::PrecheckBlocked(blockers));
         }
         check_acknowledged(order, plan.loss_bound)?;
         in_tx(&self.pool, "start_failover", |tx| {
-            self.insert(tx, request, order, &plan)
+            self.insert(tx, request, order, &plan, superseded.clone())
         })
         .await
     }
 
-    async fn plan(&self, order: &Order, situation: &Situation) -> Result<Plan, AppError> {
+    async fn superseded(&self, order: &Order) -> Result<Option<Superseded>, AppError> {
+        let mut connection = self.connection().await?;
+        takeover::look(&mut connection, order).await
+    }
+
+    async fn plan(
+        &self,
+        order: &Order,
+        situation: &Situation,
+        superseded: Option<&Superseded>,
+    ) -> Result<Plan, AppError> {
         let target = situation.hub(&order.target_hub)?;
-        let gathered = self.gather(situation, order.kind, target).await?;
+        let gathered = self
+            .gather(situation, order.kind, target, superseded)
+            .await?;
         Ok(plan::make(&Basis {
             facts: &gathered.facts,
             fleet: &situation.fleet,
@@ -102,16 +119,24 @@ impl App {
         request: &Request,
         order: &Order,
         plan: &Plan,
+        superseded: Option<Superseded>,
     ) -> Result<(Tx, Failover), AppError> {
         let fleet_id = order.fleet_id.as_str();
+        let failover_id = Uuid::now_v7();
+        // The workflow's row first, the fleet's after it: as its executor takes them.
+        if let Some(superseded) = &superseded {
+            takeover::set_aside(&mut tx, order, superseded, failover_id).await?;
+        }
         let held = authority::hold(&mut tx, fleet_id).await?;
         let held = held.ok_or_else(|| AppError::FleetNotFound(fleet_id.to_owned()))?;
         check_active(order, &held.active_hub_id)?;
         none_active(&mut tx, order).await?;
-        let failover_id = Uuid::now_v7();
         let row = row_of(order, failover_id, plan, held.now)?;
         rows::insert(&mut tx, &row).await?;
-        let state = State::new(order.kind, &row, held.epoch, order.overrides());
+        let state = State {
+            superseded,
+            ..State::new(order.kind, &row, held.epoch, order.overrides())
+        };
         let start = Start {
             workflow_id: failover_id,
             kind: KIND,
@@ -195,6 +220,9 @@ fn other_operation(name: &str) -> hubshift_domain::failover::Check {
         check: "no_other_operation".to_owned(),
         verdict: hubshift_domain::failover::Verdict::Block,
         can_override: false,
-        detail: format!("{name} is not over; watch it, or cancel it before its commit"),
+        detail: format!(
+            "{name} is not over; watch it, or cancel it before its commit; when its target is \
+             gone after that, a forced move may supersede it"
+        ),
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn failover(row: &FailoverRow, status: Option<&Status>) -> Result<Fai
         });
     };
     let state: State = decode(&status.data)?;
+    let name = |id| format!("fleets/{}/failovers/{id}", row.fleet_id);
+    let supersedes = state.superseded.as_ref().map(|one| name(one.failover_id));
     Ok(Failover {
+        supersedes: supersedes.unwrap_or_default(),
         state: wire_state(status.state).into(),
         step: status.step.clone(),
         done: status.state.is_over(),

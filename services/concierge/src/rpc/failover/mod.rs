@@ -169,9 +169,19 @@ fn order(message: &StartFailoverRequest) -> Result<(Uuid, Order), Status> {
     if active.is_some() && active == target {
         checks.violation("target_hub", "is the hub that the fleet is at");
     }
-    let forced_only = message.override_checks || !message.acknowledge_loss_bound.is_empty();
+    let supersede = match message.supersede.as_str() {
+        "" => None,
+        name => checks.child("supersede", name, "failovers", PATTERN),
+    };
+    let fleets = fleet.as_ref().zip(supersede.as_ref());
+    if fleets.is_some_and(|(fleet, (of, _))| fleet != of) {
+        checks.violation("supersede", "is of another fleet");
+    }
+    let forced_only = message.override_checks
+        || !message.acknowledge_loss_bound.is_empty()
+        || !message.supersede.is_empty();
     if forced_only && kind.is_some_and(|kind| kind != Kind::Forced) {
-        let text = "acknowledgement and override belong to a forced move only";
+        let text = "acknowledgement, override and supersede belong to a forced move only";
         checks.violation("kind", text);
     }
     let hubs = active.zip(target);
@@ -184,6 +194,7 @@ fn order(message: &StartFailoverRequest) -> Result<(Uuid, Order), Status> {
         target_hub: target.to_string(),
         acknowledge_loss_bound: message.acknowledge_loss_bound.clone(),
         override_checks: message.override_checks,
+        supersede: supersede.map(|(_, id)| id),
     };
     Ok((request_id, order))
 }

@@ -81,17 +81,14 @@ impl Failover {
         // The old hub goes first: never two active ones.
         let deposed = source_state(state.kind);
         let left = hub::depose(tx, fleet_id, &state.source_hub, held.epoch, deposed).await?;
-        let came = hub::enthrone(tx, fleet_id, &state.target_hub, next).await?;
+        let from = heirs(state);
+        let came = hub::enthrone(tx, fleet_id, &state.target_hub, next, from).await?;
         if !(left && came && authority::succeed(tx, &succession).await?) {
-            let text = format!("{} is no standby any more; look again", state.target_hub);
+            let text = format!("{} can't take over any more; look again", state.target_hub);
             return Err(StepError::rejected("TARGET_NOT_STANDBY", text));
         }
         open_epoch(tx, state, cx, next, held.now).await?;
-        if state.kind == Kind::Forced {
-            for kind in [debt::MERGE_REQUIRED, debt::FENCE_REQUIRED] {
-                debt::incur(tx, fleet_id, kind, &state.source_hub, cx.workflow_id, next).await?;
-            }
-        }
+        settle_accounts(tx, state, cx, next).await?;
         Ok(next)
     }
 
@@ -141,6 +138,41 @@ fn source_state(kind: Kind) -> HubState {
     } else {
         HubState::Quarantined
     }
+}
+
+/// In which states the target may take over. PRECHECK has looked at them; this is the guard.
+fn heirs(state: &State) -> &'static [HubState] {
+    use HubState::{Draining, Fenced, Quarantined, Ready, Syncing};
+    match (&state.superseded, state.overridden) {
+        (Some(_), true) => &[Ready, Syncing, Draining, Fenced, Quarantined],
+        (Some(_), false) => &[Ready, Syncing, Draining, Fenced],
+        (None, true) => &[Ready, Syncing, Quarantined],
+        (None, false) => &[Ready, Syncing],
+    }
+}
+
+/// Who reigns owes nothing: what a quarantined hub that was called back lacks is found by the
+/// merge of the hub that is left now. A forced move leaves that one owing, and so are hubs of a
+/// move that was superseded.
+async fn settle_accounts(
+    tx: &mut Tx,
+    state: &State,
+    cx: &StepCx,
+    epoch: Epoch,
+) -> Result<(), StoreError> {
+    let fleet_id = cx.fleet_id.as_str();
+    debt::pay(tx, fleet_id, &state.target_hub, epoch).await?;
+    let mut owing = vec![];
+    if state.kind == Kind::Forced {
+        owing.push((debt::FENCE_REQUIRED, state.source_hub.clone()));
+        owing.push((debt::MERGE_REQUIRED, state.source_hub.clone()));
+        let left = hub::quarantine_left(tx, fleet_id).await?;
+        owing.extend(left.into_iter().map(|hub| (debt::MERGE_REQUIRED, hub)));
+    }
+    for (kind, hub) in &owing {
+        debt::incur(tx, fleet_id, kind, hub, cx.workflow_id, epoch).await?;
+    }
+    Ok(())
 }
 
 /// The fleet is where it was when the move began, and what VERIFY proved still holds.

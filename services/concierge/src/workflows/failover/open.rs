@@ -1,5 +1,6 @@
 //! The registry takes writes again, at the target. Before that a planned move reads the source
-//! once more: what was changed there past the freeze makes it a hub that must be merged.
+//! once more: what was changed there past the freeze makes it a hub that must be merged. A target
+//! that does not answer is waited for.
 
 use std::time::Duration;
 
@@ -15,12 +16,15 @@ use super::{Failover, State, epoch_moved, guarded};
 use crate::app::remote::TaskCall;
 use crate::store::{authority, clock, debt, fleet, hub, unsigned};
 
-/// How long the last look at the source may keep the registry closed, beside a second for every
-/// thousand devices.
+/// How long the last look at the source may keep the registry closed, beside the time that a hub
+/// which never answers keeps a caller, and a second for every thousand devices.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Tasks before the source counts as gone.
 const ROUNDS: u32 = 2;
+
+/// How long to leave a target in peace that does not answer.
+const SILENT: Duration = Duration::from_secs(2);
 
 /// What the last look at the source found.
 enum LastLook {
@@ -80,26 +84,42 @@ impl Failover {
             return Ok(LastLook::Pending(Duration::ZERO));
         };
         let row = fleet::get(&mut connection, &cx.fleet_id).await?;
+        let silence = hub::longest_call(&mut connection, &cx.fleet_id).await?;
         drop(connection);
         let devices = row.map_or(0, |row| unsigned(row.device_count));
-        let is_late = now >= since + LIMIT + Duration::from_secs(devices / 1_000);
+        let limit = LIMIT + silence + Duration::from_secs(devices / 1_000);
+        let is_late = now >= since + limit;
         let call = TaskCall::Verify {
             source: state.source_hub.clone(),
             target: state.target_hub.clone(),
             full: false,
             read_after: Some(since),
         };
-        Ok(match self.poll(state, cx, &call).await? {
+        let why = match self.poll(state, cx, &call).await? {
+            Polled::Wait(after) if !is_late => return Ok(LastLook::Pending(after)),
+            Polled::GaveUp { round, .. } if !is_late && round + 1 < ROUNDS => {
+                return Ok(LastLook::Pending(round_pause(round)));
+            }
             // A look that came through counts, however long the way to its answer was.
-            Polled::Wait(_) if is_late => LastLook::Gone("it took too long".to_owned()),
-            Polled::Wait(after) => LastLook::Pending(after),
-            Polled::GaveUp { round, why } if is_late || round + 1 >= ROUNDS => LastLook::Gone(why),
-            Polled::GaveUp { round, .. } => LastLook::Pending(round_pause(round)),
-            Polled::Done(task) => match task.result {
-                Some(task::Result::Verify(found)) if found.equal => LastLook::Clean,
-                Some(task::Result::Verify(found)) => LastLook::Changed(found.differing_count),
-                _ => LastLook::Gone("the verification has no result".to_owned()),
-            },
+            Polled::Done(task) => return Ok(looked(task.result)),
+            Polled::Wait(_) => "it took too long".to_owned(),
+            Polled::GaveUp { why, .. } => why,
+        };
+        if self.target_answers(state, cx).await {
+            return Ok(LastLook::Gone(why));
+        }
+        // A comparison needs both: the source is not to blame, and a registry is not opened at a
+        // hub that does not answer. An operator may take over from here.
+        tracing::warn!(failover = %cx.workflow_id, target = state.target_hub, "the new hub does not answer");
+        state.since = None;
+        Ok(LastLook::Pending(SILENT))
+    }
+
+    async fn target_answers(&self, state: &State, cx: &StepCx) -> bool {
+        let status = self.app.remote.replication_status(&cx.fleet_id).await;
+        status.is_ok_and(|found| {
+            let mut hubs = found.hubs.iter();
+            hubs.any(|hub| hub.hub == state.target_hub && hub.reachable)
         })
     }
 
@@ -118,6 +138,14 @@ impl Failover {
         }
         hubshift_store::commit(tx).await?;
         Ok(held.now)
+    }
+}
+
+fn looked(result: Option<task::Result>) -> LastLook {
+    match result {
+        Some(task::Result::Verify(found)) if found.equal => LastLook::Clean,
+        Some(task::Result::Verify(found)) => LastLook::Changed(found.differing_count),
+        _ => LastLook::Gone("the verification has no result".to_owned()),
     }
 }
 

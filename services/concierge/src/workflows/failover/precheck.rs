@@ -21,7 +21,11 @@ impl Failover {
             return Err(StepError::rejected("ACTIVE_HUB_CHANGED", text));
         }
         let target = situation.hub(&state.target_hub).map_err(not_now)?;
-        let gathered = self.app.gather(&situation, state.kind, target).await?;
+        let superseded = state.superseded.as_ref();
+        let gathered = self
+            .app
+            .gather(&situation, state.kind, target, superseded)
+            .await?;
         state.watermark = gathered.watermark;
         let checks = precheck(&gathered.facts);
         match blockers(&checks, state.overridden) {

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use uuid::Uuid;
 
+use crate::app::failover::Superseded;
 use crate::store::failover::FailoverRow;
 
 /// What a failover remembers.
@@ -26,6 +27,9 @@ pub(crate) struct State {
     pub(crate) from_epoch: Epoch,
     /// Whether the operator overrode checks.
     pub(crate) overridden: bool,
+    /// The move that this one took over from.
+    #[serde(default)]
+    pub(crate) superseded: Option<Superseded>,
     /// Work at registry-sync, by step and label.
     #[serde(default)]
     pub(crate) tasks: BTreeMap<String, TaskRef>,
@@ -117,6 +121,7 @@ impl State {
             freeze_id: Uuid::new_v4(),
             from_epoch: epoch,
             overridden,
+            superseded: None,
             tasks: BTreeMap::new(),
             watermark: None,
             frozen_time: None,
