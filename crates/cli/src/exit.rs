@@ -39,8 +39,8 @@ pub(crate) enum CliError {
     Refused {
         /// The answer.
         status: Status,
-        /// Under which id the request can be repeated.
-        request_id: String,
+        /// How the request can be repeated.
+        repeat: Repeat,
     },
     /// A service did not answer.
     #[error("{service} at {url} does not answer: {cause}")]
@@ -51,8 +51,8 @@ pub(crate) enum CliError {
         url: String,
         /// What went wrong on the way.
         cause: String,
-        /// Under which id the request can be repeated.
-        request_id: String,
+        /// How the request can be repeated.
+        repeat: Repeat,
     },
     /// The operation came to an end, and not to the one that was wanted.
     #[error("{message}")]
@@ -67,7 +67,25 @@ pub(crate) enum CliError {
     Output(#[source] std::io::Error),
 }
 
+/// How a request is repeated without a second effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    /// Its id.
+    pub(crate) request_id: String,
+    /// Further options without which the same command would make another request, because it was
+    /// made from what the service held then.
+    pub(crate) options: Vec<String>,
+}
+
 impl CliError {
+    /// Adds what the command line lacks to make the same request again.
+    pub(crate) fn repeat_with(mut self, options: Vec<String>) -> Self {
+        if let Self::Refused { repeat, .. } | Self::Unreachable { repeat, .. } = &mut self {
+            repeat.options = options;
+        }
+        self
+    }
+
     /// A wrong command line.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())
@@ -218,7 +236,7 @@ mod tests {
         let status = hubshift_api::fault::status(code, reason, "text");
         CliError::Refused {
             status,
-            request_id: String::new(),
+            repeat: Repeat::default(),
         }
     }
 
@@ -256,7 +274,7 @@ mod tests {
             service: "concierge",
             url: "http://127.0.0.1:1".into(),
             cause: "refused".into(),
-            request_id: String::new(),
+            repeat: Repeat::default(),
         };
         assert_eq!(dead.code(), 69);
     }

@@ -34,6 +34,8 @@ fn demo(options: &str) -> Value {
     );
     assert!(report["late"].as_u64().unwrap() > 0, "{report:#}");
     epochs_rise(&report);
+    let replayed = report["failovers"][2]["replayed_count"].as_u64().unwrap();
+    assert!(replayed > 0, "the journal brought nothing over: {report:#}");
     assert_gone(&folder);
     report
 }

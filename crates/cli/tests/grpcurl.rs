@@ -84,6 +84,14 @@ fn a_plan_is_made_and_nothing_moves(program: &OsStr, up: &Up<'_>) {
     assert!(!planned.stdout.contains("\"blocked\": true"), "{planned}");
     up.hubshift("failover get")
         .refused(66, "FAILOVER_NOT_FOUND");
+    let nowhere = r#"{"name": "fleets/nowhere"}"#;
+    let method = "hubshift.concierge.v1.FleetService/GetFleet";
+    let refused = call(program, &["-plaintext", "-d", nowhere, &address, method]);
+    let reason = r#""reason":"FLEET_NOT_FOUND""#;
+    assert!(
+        refused.stderr.contains(reason),
+        "the reason is readable: {refused}"
+    );
 }
 
 fn the_public_listener_knows_the_devices_methods_alone(program: &OsStr, up: &Up<'_>) {

@@ -17,12 +17,15 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::answer::{Answer, Refusal};
 use crate::handlers;
-use crate::outage::{Outage, OutageMode, OutageSwitch};
+use crate::outage::{CallKind, Outage, OutageMode, OutageSwitch};
 use crate::registry::Registry;
 use crate::route::{NoRoute, Operation};
 
 /// The largest body that is read: a bulk call of 100 devices with full twins.
 const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// How long an ordered throttle asks for patience, seconds.
+const RETRY_AFTER: u32 = 1;
 
 /// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -78,19 +81,20 @@ impl App {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Dropped> {
         let route = Operation::find(request.method(), request.uri().path());
-        let is_service = route.as_ref().map_or(true, Operation::is_service);
+        let kind = route.as_ref().map_or(CallKind::Read, Operation::kind);
         self.count(
             request.method().as_str(),
             route.as_ref().map_or("unknown", Operation::name),
         );
         let outage = self.outage.get();
-        match outage.on_call(is_service) {
+        match outage.on_call(kind) {
             OutageMode::Refuse => return Err(Dropped),
             OutageMode::Hang => return self.hang(outage).await,
             OutageMode::Unavailable => {
                 let words = "The service is unavailable, please retry later.";
                 return Ok(Refusal::new(ErrorCode::ServiceUnavailable, words).into_response());
             }
+            OutageMode::Throttled => return Ok(Refusal::throttled(RETRY_AFTER)),
             OutageMode::None => {}
         }
         let answer = match route {
@@ -116,7 +120,7 @@ impl App {
     ) -> Result<Answer, Refusal> {
         let (head, body) = request.into_parts();
         check_version(&head, &operation)?;
-        if operation.is_service() {
+        if operation.kind() != CallKind::Device {
             let now = OffsetDateTime::now_utc();
             self.access
                 .check_service(authorization(&head), &operation, now)?;
@@ -157,7 +161,7 @@ pub(crate) fn parameter<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
 }
 
 fn check_version(head: &Parts, operation: &Operation) -> Result<(), Refusal> {
-    let is_accepted = if operation.is_service() {
+    let is_accepted = if operation.kind() != CallKind::Device {
         api_version::is_accepted
     } else {
         api_version::is_accepted_from_device

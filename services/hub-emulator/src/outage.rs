@@ -19,6 +19,8 @@ pub enum OutageMode {
     Hang,
     /// Every request is answered with 503
     Unavailable,
+    /// Every request is answered with 429, and is welcome again a second later
+    Throttled,
 }
 
 /// Which calls an outage hits.
@@ -30,6 +32,19 @@ pub enum OutageScope {
     All,
     /// Registry, twins, queries and statistics: devices can still send.
     Service,
+    /// What changes the registry or a twin: devices can still send, and services can still read.
+    Write,
+}
+
+/// What a call is, to an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallKind {
+    /// A device's.
+    Device,
+    /// A service's, that changes nothing.
+    Read,
+    /// A service's, that changes something.
+    Write,
 }
 
 /// An outage.
@@ -43,12 +58,14 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// What becomes of a call, by whether it is a service's (or else a device's).
-    pub(crate) fn on_call(self, is_service: bool) -> OutageMode {
-        match self.scope {
-            OutageScope::Service if !is_service => OutageMode::None,
-            OutageScope::All | OutageScope::Service => self.mode,
-        }
+    /// What becomes of a call.
+    pub(crate) fn on_call(self, call: CallKind) -> OutageMode {
+        let is_hit = match self.scope {
+            OutageScope::All => true,
+            OutageScope::Service => call != CallKind::Device,
+            OutageScope::Write => call == CallKind::Write,
+        };
+        if is_hit { self.mode } else { OutageMode::None }
     }
 
     /// Whether connections are not even kept open.
@@ -103,14 +120,25 @@ mod tests {
             mode: OutageMode::Refuse,
             scope: OutageScope::Service,
         };
-        assert_eq!(outage.on_call(false), OutageMode::None);
-        assert_eq!(outage.on_call(true), OutageMode::Refuse);
+        assert_eq!(outage.on_call(CallKind::Device), OutageMode::None);
+        assert_eq!(outage.on_call(CallKind::Read), OutageMode::Refuse);
         assert!(!outage.refuses_connections());
+    }
+
+    #[test]
+    fn a_write_outage_lets_everybody_read() {
+        let outage = Outage {
+            mode: OutageMode::Throttled,
+            scope: OutageScope::Write,
+        };
+        assert_eq!(outage.on_call(CallKind::Device), OutageMode::None);
+        assert_eq!(outage.on_call(CallKind::Read), OutageMode::None);
+        assert_eq!(outage.on_call(CallKind::Write), OutageMode::Throttled);
     }
 
     #[test]
     fn scope_is_all_when_nothing_is_said() {
         let outage: Outage = serde_json::from_str(r#"{"mode":"unavailable"}"#).unwrap();
-        assert_eq!(outage.on_call(false), OutageMode::Unavailable);
+        assert_eq!(outage.on_call(CallKind::Device), OutageMode::Unavailable);
     }
 }

@@ -6,6 +6,8 @@
 use http::Method;
 use hubshift_azure::path;
 
+use crate::outage::CallKind;
+
 /// What can be asked of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -72,9 +74,22 @@ impl Operation {
         }
     }
 
-    /// Whether a service calls this; otherwise a device does.
-    pub(crate) fn is_service(&self) -> bool {
-        !matches!(self, Self::SendEvent(_))
+    /// Who calls this, and whether it changes anything.
+    pub(crate) fn kind(&self) -> CallKind {
+        match self {
+            Self::SendEvent(_) => CallKind::Device,
+            Self::GetDevice(_)
+            | Self::ListDevices
+            | Self::Query
+            | Self::GetTwin(_)
+            | Self::DeviceStatistics
+            | Self::ServiceStatistics => CallKind::Read,
+            Self::PutDevice(_)
+            | Self::DeleteDevice(_)
+            | Self::BulkDevices
+            | Self::PatchTwin(_)
+            | Self::PutTwin(_) => CallKind::Write,
+        }
     }
 }
 

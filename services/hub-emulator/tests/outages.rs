@@ -163,3 +163,25 @@ async fn stopping_does_not_wait_for_requests_that_hang() {
         .unwrap();
     assert!(result.is_err());
 }
+
+#[tokio::test]
+async fn a_throttled_hub_reads_and_says_when_to_write_again() {
+    let hub = hub().await;
+    hub.running
+        .set_outage_of(OutageMode::Throttled, OutageScope::Write);
+    assert_eq!(try_get(&hub).await.unwrap(), 200);
+    let url = format!("{}?{VERSION}", hub.url("/devices/d"));
+    let token = hub.owner_token();
+    let request = hub.http.put(url).header("authorization", token.expose());
+    let sent = request
+        .json(&json!({"deviceId": "d"}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.status().as_u16(), 429);
+    assert_eq!(sent.headers()["retry-after"], "1");
+    let body: serde_json::Value = sent.json().await.unwrap();
+    assert!(body.to_string().contains("ThrottlingException"), "{body}");
+    hub.running.set_outage(OutageMode::None);
+    assert_eq!(hub.get("/devices/d").await.code(), 404);
+}

@@ -11,7 +11,7 @@ use hubshift_shell::grpc::{self, Endpoint, GrpcChannel};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::retry::{Patience, is_local, is_timeout};
-use crate::exit::CliError;
+use crate::exit::{CliError, Repeat};
 use crate::output::Output;
 
 /// One of the three services.
@@ -114,16 +114,19 @@ impl Service {
     }
 
     fn failed(&self, status: Status) -> CliError {
-        let request_id = self.request_id.clone();
+        let repeat = Repeat {
+            request_id: self.request_id.clone(),
+            options: Vec::new(),
+        };
         if !is_local(&status) {
-            return CliError::Refused { status, request_id };
+            return CliError::Refused { status, repeat };
         }
         let cause = self.cause(&status);
         CliError::Unreachable {
             service: self.name,
             url: self.url.clone(),
             cause,
-            request_id,
+            repeat,
         }
     }
 

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 
 use super::hint;
 use crate::args::OutputFormat;
-use crate::exit::CliError;
+use crate::exit::{CliError, Repeat};
 
 /// An error, ready to print.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,8 @@ pub(crate) struct Problem {
     hint: Option<&'static str>,
     /// The id to repeat the request with, when it may have had its effect.
     request_id: Option<String>,
+    /// What the command line needs besides to make the same request again.
+    repeat_options: Vec<String>,
 }
 
 /// A field that is wrong.
@@ -41,19 +43,23 @@ impl Problem {
             violations: Vec::new(),
             retry_after_s: None,
             request_id: None,
+            repeat_options: Vec::new(),
         };
         match error {
-            CliError::Refused { status, request_id } => problem.add_details(status, request_id),
-            CliError::Unreachable { request_id, .. } => {
-                problem.request_id = Some(request_id.clone());
-            }
+            CliError::Refused { status, repeat } => problem.add_details(status, repeat),
+            CliError::Unreachable { repeat, .. } => problem.may_be_repeated(repeat),
             CliError::Output(source) => problem.message = format!("{error}: {source}"),
             CliError::Usage(_) | CliError::Missing { .. } | CliError::EndedBadly { .. } => {}
         }
         problem
     }
 
-    fn add_details(&mut self, status: &tonic::Status, request_id: &str) {
+    fn may_be_repeated(&mut self, repeat: &Repeat) {
+        self.request_id = Some(repeat.request_id.clone());
+        self.repeat_options.clone_from(&repeat.options);
+    }
+
+    fn add_details(&mut self, status: &tonic::Status, repeat: &Repeat) {
         let fields = status
             .get_details_bad_request()
             .map(|found| found.field_violations);
@@ -70,7 +76,7 @@ impl Problem {
             .and_then(|found| found.retry_delay);
         self.retry_after_s = retry.map(|delay| delay.as_secs_f64());
         if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) {
-            self.request_id = Some(request_id.to_owned());
+            self.may_be_repeated(repeat);
         }
     }
 
@@ -100,10 +106,10 @@ impl Problem {
             let _ = write!(text, "\nhint: {hint}");
         }
         if let Some(id) = &self.request_id {
-            let _ = write!(
-                text,
-                "\nto repeat it without a second effect: --request-id {id}"
-            );
+            let mut options = vec![format!("--request-id {id}")];
+            options.extend_from_slice(&self.repeat_options);
+            let options = options.join(" ");
+            let _ = write!(text, "\nto repeat it without a second effect: {options}");
         }
         text
     }
@@ -121,7 +127,10 @@ mod tests {
     fn refused(status: tonic::Status) -> CliError {
         CliError::Refused {
             status,
-            request_id: "r-1".into(),
+            repeat: Repeat {
+                request_id: "r-1".into(),
+                options: Vec::new(),
+            },
         }
     }
 
@@ -152,6 +161,10 @@ mod tests {
         let text = problem.render(OutputFormat::Table);
         assert!(text.contains("retry in 2.5 s"), "{text}");
         assert!(text.contains("--request-id r-1"), "{text}");
+        let status = fault::retry(Code::Unavailable, "OUTCOME_UNKNOWN", "not known yet", after);
+        let error = refused(status).repeat_with(vec!["--etag E".into()]);
+        let text = Problem::of(&error).render(OutputFormat::Table);
+        assert!(text.ends_with("--request-id r-1 --etag E"), "{text}");
     }
 
     #[test]

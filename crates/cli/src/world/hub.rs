@@ -29,6 +29,26 @@ impl HubSide {
     }
 }
 
+/// A hub's control interface.
+#[derive(Debug, Clone)]
+pub(crate) struct HubControl {
+    outage_url: String,
+}
+
+impl HubControl {
+    /// Answers 429 to what changes anything, or stops doing so; reads and telemetry go on.
+    pub(crate) async fn throttle_writes(&self, throttle: bool) -> anyhow::Result<()> {
+        let mode = if throttle { "throttled" } else { "none" };
+        let answer = reqwest::Client::new()
+            .post(&self.outage_url)
+            .json(&json!({"mode": mode, "scope": "write"}))
+            .send()
+            .await?;
+        answer.error_for_status()?;
+        Ok(())
+    }
+}
+
 const POLICY: &str = "iothubowner";
 
 /// One emulated hub.
@@ -138,16 +158,11 @@ impl EmulatedHub {
         Ok(tokio::fs::remove_file(self.data_file()).await?)
     }
 
-    /// Answers 503 to service calls, or stops doing so; telemetry goes on.
-    pub(crate) async fn refuse_service_calls(&self, refuse: bool) -> anyhow::Result<()> {
-        let mode = if refuse { "unavailable" } else { "none" };
-        let answer = reqwest::Client::new()
-            .post(self.admin_url("outage"))
-            .json(&json!({"mode": mode, "scope": "service"}))
-            .send()
-            .await?;
-        answer.error_for_status()?;
-        Ok(())
+    /// Who orders what the hub does instead of answering.
+    pub(crate) fn control(&self) -> HubControl {
+        HubControl {
+            outage_url: self.admin_url("outage"),
+        }
     }
 
     /// Calls that the hub counted, by operation.

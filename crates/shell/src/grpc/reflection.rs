@@ -28,6 +28,8 @@ fn builder<'a>(names: &[&'static str]) -> Builder<'a> {
     let builder = Builder::configure()
         .register_encoded_file_descriptor_set(hubshift_api::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // The details of an error, so that tools show its reason and not its bytes.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(V1);
     names
         .iter()

@@ -86,14 +86,18 @@ pub(super) async fn run(
         .transpose()?;
     let name = names::device(fleet, &args.device.device);
     let (device, read_etag) = changed(session, name, &args).await?;
+    let etag = args.etag.unwrap_or(read_etag);
+    // By hand it is the same request again only when it is made from the same device.
+    let made_from = (!etag.is_empty()).then(|| format!("--etag {etag}"));
     let request = pb::UpdateDeviceRequest {
         device: Some(device),
         credentials,
-        etag: args.etag.unwrap_or(read_etag),
+        etag,
         request_id: session.request_id(),
     };
     let send = |c, r| async move { Devices::new(c).update_device(r).await };
-    let updated = session.registry.call(request, send).await?;
+    let updated = session.registry.call(request, send).await;
+    let updated = updated.map_err(|error| error.repeat_with(made_from.into_iter().collect()))?;
     session.output.show(&DeviceView::from(updated))
 }
 

@@ -103,6 +103,10 @@ pub(super) async fn run(session: &Session, id: &FleetId, args: PutArgs) -> Resul
         Some(version) => version,
         None => current_version(session, name.clone()).await?,
     };
+    let made_from = vec![
+        format!("--origin {origin_hub} --epoch {epoch}"),
+        format!("--expected-version '{expected_version}'"),
+    ];
     let document = pb::Document {
         name,
         value: value.as_ref().map(json::to_value),
@@ -118,7 +122,8 @@ pub(super) async fn run(session: &Session, id: &FleetId, args: PutArgs) -> Resul
         request_id: session.request_id(),
     };
     let send = |c, r| async move { Metadata::new(c).put_document(r).await };
-    let put = session.merge.call(request, send).await?;
+    let put = session.merge.call(request, send).await;
+    let put = put.map_err(|error| error.repeat_with(made_from))?;
     session.output.show(&PutView::from(put))
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod baseline;
 mod home;
+mod lag;
 mod moves;
 mod stranded;
 mod west_life;

@@ -28,16 +28,16 @@ impl Story {
     pub(super) async fn east_dies(&mut self) -> anyhow::Result<()> {
         self.world.east.power_off().await;
         self.death = Some(time::OffsetDateTime::now_utc());
-        self.world.west.refuse_service_calls(false).await?;
         self.say("the east hub is dead");
         Ok(())
     }
 
     /// The operator reads the bound on loss, repeats it, and moves the fleet.
     pub(super) async fn forced(&mut self) -> anyhow::Result<()> {
+        let recovery = self.west_recovers();
         self.move_fleet(FailoverKind::Forced, "east", "west")
             .await?;
-        Ok(())
+        recovery.await?
     }
 
     /// One move from its start to the last device.

@@ -145,9 +145,9 @@ impl Story {
         Ok(())
     }
 
-    /// West stops taking writes; what is acknowledged at east now is only there and in the journal.
+    /// West lags; what is acknowledged at east now is only there and in the journal.
     pub(super) async fn strand(&mut self) -> anyhow::Result<()> {
-        self.world.west.refuse_service_calls(true).await?;
+        self.west_lags().await?;
         for number in 0..CAST {
             self.create(&format!("stranded-{number}"), json!("Halle"))
                 .await?;
