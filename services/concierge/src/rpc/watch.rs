@@ -187,7 +187,7 @@ mod tests {
 
     async fn watched() -> (tempfile::TempDir, Table, FleetStream, CancellationToken) {
         let dir = tempfile::tempdir().unwrap();
-        let table = Table::boot(dir.path(), Duration::from_secs(5));
+        let table = Table::boot(dir.path(), &fixture::signer(), Duration::from_secs(5));
         serve(&table, fixture::entry("acme", 1024, 1)).await;
         let closing = CancellationToken::new();
         let fleet = FleetId::new("acme").unwrap();

@@ -52,7 +52,7 @@ impl Parts {
         let files = SigningFiles::in_dir(&config.data_dir);
         let signer = Signer::open(&files, OffsetDateTime::now_utc());
         let signer = signer.map_err(unusable("the signing keys can't be used"))?;
-        let table = Table::boot(&config.data_dir, config.refresh * STALE_AFTER);
+        let table = Table::boot(&config.data_dir, &signer, config.refresh * STALE_AFTER);
         let database = Database::lazy(&PoolConfig {
             urls: config.database_url.expose_secret().to_owned(),
             max_connections: CONNECTIONS,

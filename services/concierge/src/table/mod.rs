@@ -2,7 +2,8 @@
 //!
 //! Durable: the table file. Kept true: readers take one atomic load and no lock; what is served is
 //! on disk before it is served, so that not even a restart without a database lowers an epoch;
-//! where the disk fails, the older file is taken away rather than served later.
+//! where the disk fails, the older file is taken away rather than served later; a route under a
+//! key that is not trusted is never served.
 
 mod answer;
 mod disk;
@@ -14,6 +15,7 @@ mod plan;
 mod present;
 mod refresher;
 mod snapshot;
+mod trust;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use hubshift_domain::id::FleetId;
+use time::OffsetDateTime;
 use tokio::sync::{Mutex, Notify, watch};
 
 pub(crate) use answer::{Answer, AnswerError, Asked, Question, answer, fleet};
@@ -31,6 +34,8 @@ pub(crate) use plan::Read;
 pub(crate) use present::present;
 pub(crate) use refresher::Refresher;
 pub(crate) use snapshot::Snapshot;
+
+use crate::signing::Signer;
 
 /// A handle on the table; clones share it.
 #[derive(Clone)]
@@ -58,12 +63,13 @@ impl std::fmt::Debug for Table {
 }
 
 impl Table {
-    /// The table as it lies in `dir`; empty when nothing usable does. `stale_after`: how long the
-    /// database may be silent before answers say so.
-    pub(crate) fn boot(dir: &Path, stale_after: Duration) -> Self {
+    /// The table as it lies in `dir`, as far as `signer` trusts it; empty when nothing usable does.
+    /// `stale_after`: how long the database may be silent before answers say so.
+    pub(crate) fn boot(dir: &Path, signer: &Signer, stale_after: Duration) -> Self {
         let file = TableFile::in_dir(dir);
         let snapshot = match file.load() {
             Ok(snapshot) => {
+                let snapshot = trust::trusted(snapshot, signer, OffsetDateTime::now_utc());
                 tracing::info!(
                     fleets = snapshot.fleets.len(), as_of = %snapshot.as_of,
                     "serving the table from disk until the database answers"
@@ -137,7 +143,7 @@ impl Table {
     #[cfg(test)]
     pub(crate) async fn serve(&self, entries: Vec<FleetEntry>) {
         let kept = std::collections::HashSet::new();
-        let now = time::OffsetDateTime::UNIX_EPOCH;
+        let now = OffsetDateTime::UNIX_EPOCH;
         self.update(|held| held.refreshed(entries, &kept, now))
             .await;
     }
