@@ -92,6 +92,25 @@ async fn a_disk_that_fails_never_brings_an_older_epoch_back() {
     );
 }
 
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_no_device_waiting_and_gets_the_newest_table_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = boot(dir.path());
+    table.serve(vec![entry("acme", 1024, 1)]).await;
+    let hung = table.shared.disk.lock().await.hang();
+    for newer in [entry("acme", 2049, 2), entry("acme", 2049, 3)] {
+        let serving = table.serve(vec![newer.clone()]);
+        let limit = Duration::from_secs(10);
+        tokio::time::timeout(limit, serving).await.unwrap();
+        assert_eq!(table.get(&acme()).as_deref(), Some(&newer));
+    }
+    assert_eq!(epoch(&boot(dir.path())), Some(Epoch(1024)));
+    drop(hung);
+    let newest = entry("acme", 2049, 3);
+    table.serve(vec![newest.clone()]).await;
+    assert_eq!(boot(dir.path()).get(&acme()).as_deref(), Some(&newest));
+}
+
 /// A concierge that starts again with a new key, after the fixtures' one was taken out.
 fn boot_under_another_key(dir: &Path) -> (Table, Signer) {
     let signer = Signer::of(PrivateKey::from_seed(&[2; 32]));
