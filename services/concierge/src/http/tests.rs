@@ -169,8 +169,12 @@ async fn every_malformed_part_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn an_unknown_fleet_is_told_from_a_concierge_that_knows_nothing_yet() {
+async fn an_unknown_fleet_is_told_from_a_concierge_that_has_not_heard_of_it_yet() {
     let world = World::from_disk().await;
+    let response = world.get("/v1/fleets/other/endpoint").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(header(&response, "retry-after"), "1");
+    world.state.table.serve(vec![entry("acme", 1024, 1)]).await;
     let response = world.get("/v1/fleets/other/endpoint").await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(

@@ -35,10 +35,7 @@ pub(crate) fn watch_fleet(
     // Subscribed before the first look, so that no change falls between the two.
     let changes = table.subscribe();
     let Some(first) = table.get(fleet) else {
-        return Err(match table.is_loaded() {
-            true => AnswerError::FleetNotFound(fleet.clone()),
-            false => AnswerError::NotLoaded,
-        });
+        return Err(AnswerError::missing(&table.load(), fleet));
     };
     let watch = Watch {
         table: table.clone(),

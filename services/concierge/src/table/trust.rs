@@ -6,7 +6,7 @@
 //! concierge's own key and without a change: the same epoch, routing version and hubs, only later.
 //! What nobody but a presented route told of is dropped: whoever held the key that was taken out
 //! could have made it, and the new signature would vouch for it. A fleet that is dropped comes
-//! back with the database, or with a route under a trusted key.
+//! back with the database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
