@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hubshift_store::StoreError;
+use hubshift_store::{StoreError, within};
 use sqlx::PgPool;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -142,7 +142,9 @@ impl Engine {
             )
             .await
         };
-        claimed.await.unwrap_or_else(|error| {
+        // A claim that came through after all holds nobody up for longer than its lease.
+        let claimed = within(self.config.lease, claimed).await;
+        claimed.unwrap_or_else(|error| {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "no workflow claimed"
@@ -192,7 +194,7 @@ async fn keep_lease(pool: &PgPool, id: uuid::Uuid, fence: i64, lease: Duration) 
             let mut connection = pool.acquire().await.map_err(StoreError::from)?;
             store::renew(&mut connection, id, fence, lease).await
         };
-        match renewal.await {
+        match within(lease / 3, renewal).await {
             Ok(true) => renewed = tokio::time::Instant::now(),
             Ok(false) => return,
             Err(_) if renewed.elapsed() >= lease => return,

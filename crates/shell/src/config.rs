@@ -8,6 +8,7 @@ pub mod humane;
 mod problem;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::Figment;
 use figment::error::Kind;
@@ -62,6 +63,23 @@ pub fn load<T: DeserializeOwned>(
         Ok(config) => Ok(config),
         Err(error) if is_foreign_url(&error) => figment.extract().map_err(invalid(env_prefix)),
         Err(error) => Err(invalid(env_prefix)(error)),
+    }
+}
+
+/// Refuses spans of no length, by their keys and all of them at once: a loop that pauses for
+/// nothing would spin, and a timer of nothing panics.
+///
+/// # Errors
+/// [`ConfigError::Invalid`], with a line for each of them.
+pub fn refuse_zero(spans: &[(&str, Duration)]) -> Result<(), ConfigError> {
+    let zero = spans.iter().filter(|(_, span)| span.is_zero());
+    let problems: Vec<_> = zero
+        .map(|(key, _)| Problem::with(key, "expected more than nothing"))
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError::Invalid(problems))
     }
 }
 

@@ -10,7 +10,9 @@ pub mod migrate;
 pub mod page;
 mod pool;
 mod tx;
+mod within;
 
 pub use error::StoreError;
 pub use pool::{Database, PoolConfig};
 pub use tx::{Tx, commit, in_tx};
+pub use within::within;

@@ -1,4 +1,5 @@
-//! The pool: lazy, so that a service starts without its database, and never a demoted server.
+//! The pool: lazy, so that a service starts without its database, and never a demoted server, nor
+//! for long one that vanished.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,6 +8,9 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor};
 
 use crate::StoreError;
+
+/// How long a connection that comes back to the pool may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -44,6 +48,7 @@ impl Database {
             .acquire_timeout(Duration::from_secs(3))
             .idle_timeout(Duration::from_secs(60))
             .before_acquire(|connection, _| Box::pin(is_writable(connection)))
+            .after_release(|connection, _| Box::pin(answers(connection)))
             .connect_lazy_with(first);
         Ok(Self { pool, candidates })
     }
@@ -93,6 +98,16 @@ async fn try_host(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
         Ok(())
     } else {
         Err(sqlx::Error::PoolTimedOut)
+    }
+}
+
+/// Whether a connection that comes back still has somebody at its other end. A statement that was
+/// given up, for its deadline or with its caller, may wait for a host that is gone: the pool itself
+/// would wait with it for ever, and be one connection smaller.
+async fn answers(connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
     }
 }
 

@@ -1,7 +1,9 @@
-//! What the tests of every crate share: databases as the migrations make them, and waiting for a
-//! condition instead of for time to pass.
+//! What the tests of every crate share: databases as the migrations make them, a host that
+//! vanishes, and waiting for a condition instead of for time to pass.
 
 pub mod pg;
+mod proxy;
 mod wait;
 
+pub use proxy::Proxy;
 pub use wait::eventually;

@@ -6,6 +6,12 @@
 //! Two cells per expected device keep the share of devices that find no room below one in a
 //! thousand; a fleet that is ten times larger than it says is undercounted, and takes no more
 //! memory for it.
+//!
+//! Each replica counts by itself, and the numbers are added up. A device asks every 1.0 to 1.1 poll
+//! periods and is forgotten after 1.2: one that asks another concierge each time counts twice for a
+//! fifth of the time at most, once with what it said before. That share, below a tenth of the
+//! fleet behind two concierges, is what the sum may be too high by; one whose poll is late by more
+//! than a tenth of the period is missing until it comes.
 
 mod cells;
 
@@ -21,13 +27,13 @@ use hubshift_domain::id::FleetId;
 use crate::table::{FleetEntry, Snapshot};
 use cells::Cells;
 
-/// How many poll periods a device may stay silent and still counts as polling.
-const PERIODS: u32 = 5;
+/// How many tenths of a poll period a device may stay silent and still counts as polling.
+const TENTHS: u32 = 12;
 
 /// What the devices of a fleet told this replica lately.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Devices that asked within five poll periods.
+    /// Devices that asked within 1.2 poll periods.
     pub(crate) polling: u64,
     /// Of those, how many named the active hub.
     pub(crate) attached: u64,
@@ -58,8 +64,12 @@ impl Adoption {
     /// Notes that a device asked, and the index of the hub that it named. A fleet without room
     /// yet (see [`Self::make_room`]) is passed over.
     pub(crate) fn note(&self, fleet: &FleetId, device: &str, hub: Option<u16>) {
+        self.note_at(self.tick(), fleet, device, hub);
+    }
+
+    fn note_at(&self, tick: u64, fleet: &FleetId, device: &str, hub: Option<u16>) {
         if let Some(cells) = self.fleets.load().get(fleet) {
-            cells.note(self.hasher.hash_one(device), hub, self.tick());
+            cells.note(self.hasher.hash_one(device), hub, tick);
         }
     }
 
@@ -90,11 +100,15 @@ impl Adoption {
 
     /// Counts a fleet's devices, and forgets those that fell silent. Reads every cell.
     pub(crate) fn counts(&self, entry: &FleetEntry) -> Counts {
+        self.counts_at(self.tick(), entry)
+    }
+
+    fn counts_at(&self, tick: u64, entry: &FleetEntry) -> Counts {
         let Some(cells) = self.fleets.load().get(&entry.fleet_id).cloned() else {
             return Counts::default();
         };
-        let window = ticks(entry.poll_after.saturating_mul(PERIODS));
-        cells.count(self.tick(), window, entry.epoch.hub_index())
+        let window = ticks(entry.poll_after.saturating_mul(TENTHS) / 10);
+        cells.count(tick, window, entry.epoch.hub_index())
     }
 
     fn tick(&self) -> u64 {
@@ -137,6 +151,25 @@ mod tests {
                 attached: 60
             }
         );
+    }
+
+    /// Behind round-robin DNS: it asks east, moves, and a period later asks west.
+    #[test]
+    fn a_device_that_changes_its_concierge_soon_counts_once_and_where_it_is() {
+        let (east, snapshot, entry) = world();
+        let west = Adoption::new();
+        for concierge in [&east, &west] {
+            concierge.make_room(&snapshot);
+        }
+        let (first, period) = (10, ticks(entry.poll_after));
+        east.note_at(first, &entry.fleet_id, "d", Some(0));
+        west.note_at(first + period, &entry.fleet_id, "d", Some(1));
+        let after = first + period + period / 4;
+        let (there, here) = (east.counts_at(after, &entry), west.counts_at(after, &entry));
+        assert_eq!(there.polling + here.polling, 1);
+        assert_eq!(there.attached + here.attached, 1);
+        let late = first + 2 * period + period / 10;
+        assert_eq!(west.counts_at(late, &entry), here, "until it asks again");
     }
 
     #[test]

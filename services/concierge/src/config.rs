@@ -38,6 +38,13 @@ pub struct Config {
     pub database_url: SecretString,
     /// Where the table of routes and the signing keys are kept.
     pub data_dir: PathBuf,
+    /// The public listeners of other concierges, `https://host:port`: asked for newer routes while
+    /// the database is silent. A list with this concierge in it does no harm.
+    #[serde(default)]
+    pub peers: Vec<String>,
+    /// The authorities that may have signed their certificates; `https` needs it.
+    #[serde(default)]
+    pub peers_ca: Option<PathBuf>,
     /// How this replica names itself; empty: made up at start.
     #[serde(default)]
     pub replica: String,
@@ -84,9 +91,20 @@ impl Config {
     /// Reads defaults, then the file, then the environment.
     ///
     /// # Errors
-    /// Every unknown, missing or malformed key at once.
+    /// Every unknown, missing or malformed key at once; then every span that must not be zero.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        config::load(include_str!("defaults.toml"), file, ENV_PREFIX)
+        let loaded: Self = config::load(include_str!("defaults.toml"), file, ENV_PREFIX)?;
+        loaded.checked()
+    }
+
+    fn checked(self) -> Result<Self, ConfigError> {
+        config::refuse_zero(&[
+            ("refresh", self.refresh),
+            ("reconcile", self.reconcile),
+            // No planned move would ever get through.
+            ("freeze_timeout", self.freeze_timeout),
+        ])?;
+        Ok(self)
     }
 
     /// Whether the operator listener may be where it is: on loopback, or with mutual TLS.
@@ -149,6 +167,17 @@ mod tests {
         tls.client_ca = Some("ca".into());
         open.operator_tls = Some(tls);
         assert!(open.operator_is_guarded());
+    }
+
+    #[test]
+    fn spans_of_no_length_are_refused_all_at_once() {
+        let mut config = config("");
+        (config.refresh, config.reconcile) = (Duration::ZERO, Duration::ZERO);
+        let refused = config.clone().checked().unwrap_err().to_string();
+        assert!(refused.contains("refresh: ") && refused.contains("reconcile: "));
+        config.refresh = Duration::from_secs(1);
+        let refused = config.checked().unwrap_err().to_string();
+        assert!(!refused.contains("refresh: "), "{refused}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use hubshift_api::pb::concierge::{
 };
 use hubshift_shell::Health;
 use hubshift_store::migrate::{SchemaState, schema_state};
+use hubshift_store::within;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,8 @@ use crate::table::Table;
 
 /// How often both are looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// A database that takes longer is not there.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Whether the database's schema fits this binary, as far as is known. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +85,7 @@ impl Watch {
     }
 
     async fn look(&self) -> bool {
-        match schema_state(&self.pool).await {
+        match within(LIMIT, schema_state(&self.pool)).await {
             Ok(state) => {
                 if self.fit.note(state) {
                     tell(state);

@@ -11,6 +11,7 @@ mod config;
 mod health;
 mod http;
 mod migrate;
+mod peers;
 mod reconcilers;
 mod rpc;
 mod signing;

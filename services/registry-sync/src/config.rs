@@ -68,9 +68,18 @@ impl Config {
     /// Reads defaults, then the file, then the environment.
     ///
     /// # Errors
-    /// Every unknown, missing or malformed key at once.
+    /// Every unknown, missing or malformed key at once; then every span that must not be zero.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        config::load(include_str!("defaults.toml"), file, ENV_PREFIX)
+        let loaded: Self = config::load(include_str!("defaults.toml"), file, ENV_PREFIX)?;
+        loaded.checked()
+    }
+
+    fn checked(self) -> Result<Self, ConfigError> {
+        config::refuse_zero(&[
+            ("sync_interval", self.sync_interval),
+            ("connect_timeout", self.connect_timeout),
+        ])?;
+        Ok(self)
     }
 }
 
@@ -84,6 +93,16 @@ mod tests {
         assert!(config.listen.ip().is_loopback());
         assert!(!config.create_keys);
         assert_eq!(config.sync_interval, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn spans_of_no_length_are_refused_all_at_once() {
+        let mut config: Config = toml::from_str(include_str!("defaults.toml")).unwrap();
+        (config.sync_interval, config.connect_timeout) = (Duration::ZERO, Duration::ZERO);
+        let refused = config.checked().unwrap_err().to_string();
+        for key in ["sync_interval: ", "connect_timeout: "] {
+            assert!(refused.contains(key), "{refused}");
+        }
     }
 
     #[test]

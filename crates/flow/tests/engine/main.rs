@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod supersede;
+mod vanished;
 mod world;
 
 use std::sync::Arc;

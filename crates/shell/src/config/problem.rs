@@ -17,6 +17,15 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// One with a value that has the right type; which source it is from is not known any more.
+    pub(super) fn with(key: &str, what: &str) -> Self {
+        Self {
+            key: Some(key.to_owned()),
+            place: None,
+            what: what.to_owned(),
+        }
+    }
+
     pub(super) fn of(error: Error, env_prefix: &str) -> Self {
         let what = describe(&error.kind);
         Self {

@@ -125,6 +125,20 @@ fn broken_toml_names_line_and_file_but_does_not_quote_it() {
 }
 
 #[test]
+fn spans_of_no_length_are_refused_all_at_once() {
+    let some = Duration::from_millis(1);
+    let spans = [("a", Duration::ZERO), ("b", some), ("c.d", Duration::ZERO)];
+    let message = refuse_zero(&spans).unwrap_err().to_string();
+    let lines: Vec<_> = message.lines().skip(1).collect();
+    let expected = [
+        "  - a: expected more than nothing",
+        "  - c.d: expected more than nothing",
+    ];
+    assert_eq!(lines, expected);
+    assert!(refuse_zero(&[("b", some)]).is_ok());
+}
+
+#[test]
 fn a_missing_file_is_an_error_of_its_own() {
     let missing = Path::new("/nonexistent/service.toml");
     let error = load::<Config>(DEFAULTS, Some(missing), "HUBSHIFT_T_").unwrap_err();

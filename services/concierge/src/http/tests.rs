@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
 use super::*;
-use crate::table::fixture::{entry, key};
+use crate::table::fixture::{entry, key, signer};
 
 /// A public listener on a free port.
 struct World {
@@ -31,8 +31,8 @@ struct World {
 
 fn state(dir: &Path) -> PublicState {
     PublicState {
-        table: Table::boot(dir, Duration::from_secs(5)),
-        signer: Arc::new(Signer::of(key())),
+        table: Table::boot(dir, &signer(), Duration::from_secs(5)),
+        signer: Arc::new(signer()),
         adoption: Adoption::new(),
     }
 }
@@ -58,7 +58,7 @@ impl World {
     /// Serving `acme` from disk alone: east reigns in epoch 1024.
     async fn from_disk() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let before = Table::boot(dir.path(), Duration::from_secs(5));
+        let before = Table::boot(dir.path(), &signer(), Duration::from_secs(5));
         before.serve(vec![entry("acme", 1024, 1)]).await;
         Self::start(dir)
     }
@@ -169,8 +169,12 @@ async fn every_malformed_part_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn an_unknown_fleet_is_told_from_a_concierge_that_knows_nothing_yet() {
+async fn an_unknown_fleet_is_told_from_a_concierge_that_has_not_heard_of_it_yet() {
     let world = World::from_disk().await;
+    let response = world.get("/v1/fleets/other/endpoint").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(header(&response, "retry-after"), "1");
+    world.state.table.serve(vec![entry("acme", 1024, 1)]).await;
     let response = world.get("/v1/fleets/other/endpoint").await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(

@@ -1,7 +1,8 @@
 //! Loops that take no input: each looks at what is, and at what should be, and closes the gap.
 //!
 //! Every replica runs them; what they write is conditional, so that two at once do no harm. A
-//! database that is down is a tick without effect; the next tick is the retry.
+//! database that is down, or gone without a word, is a tick without effect; the next tick is the
+//! retry.
 
 mod debts;
 mod freezes;
@@ -11,7 +12,7 @@ mod standbys;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hubshift_store::{StoreError, idem};
+use hubshift_store::{StoreError, idem, within};
 use rand::Rng as _;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ use crate::store::fleet::{self, FleetRow};
 const PURGE_EVERY: u32 = 60;
 /// At most so many at once.
 const PURGE_LIMIT: i64 = 1_000;
+/// One look at one thing takes no longer, calls to other services included.
+const LIMIT: Duration = Duration::from_secs(30);
 /// Fleets that are read at once.
 const PAGE: i64 = 100;
 
@@ -45,27 +48,34 @@ pub(crate) async fn run(app: Arc<App>, every: Duration, cancel: CancellationToke
 }
 
 async fn tick(app: &App, ticks: u32) -> Result<(), StoreError> {
-    freezes::tick(app).await?;
+    within(LIMIT, freezes::tick(app)).await?;
     let mut after = String::new();
     loop {
-        let page = {
-            let mut connection = app.connection().await?;
-            fleet::list(&mut connection, &after, PAGE).await?
-        };
+        let page = within(LIMIT, page(app, &after)).await?;
         let Some(last) = page.last() else { break };
         after.clone_from(&last.fleet_id);
         for row in &page {
             // One fleet that can't be looked at must not hold back those after it.
-            if let Err(error) = one_fleet(app, row).await {
+            if let Err(error) = within(LIMIT, one_fleet(app, row)).await {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(fleet = row.fleet_id, error, "a fleet was not reconciled");
             }
         }
     }
     if ticks.is_multiple_of(PURGE_EVERY) {
-        let mut connection = app.connection().await?;
-        idem::purge(&mut connection, PURGE_LIMIT).await?;
+        within(LIMIT, purge(app)).await?;
     }
+    Ok(())
+}
+
+async fn page(app: &App, after: &str) -> Result<Vec<FleetRow>, StoreError> {
+    let mut connection = app.connection().await?;
+    fleet::list(&mut connection, after, PAGE).await
+}
+
+async fn purge(app: &App) -> Result<(), StoreError> {
+    let mut connection = app.connection().await?;
+    idem::purge(&mut connection, PURGE_LIMIT).await?;
     Ok(())
 }
 

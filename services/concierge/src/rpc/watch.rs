@@ -35,10 +35,7 @@ pub(crate) fn watch_fleet(
     // Subscribed before the first look, so that no change falls between the two.
     let changes = table.subscribe();
     let Some(first) = table.get(fleet) else {
-        return Err(match table.is_loaded() {
-            true => AnswerError::FleetNotFound(fleet.clone()),
-            false => AnswerError::NotLoaded,
-        });
+        return Err(AnswerError::missing(&table.load(), fleet));
     };
     let watch = Watch {
         table: table.clone(),
@@ -187,7 +184,7 @@ mod tests {
 
     async fn watched() -> (tempfile::TempDir, Table, FleetStream, CancellationToken) {
         let dir = tempfile::tempdir().unwrap();
-        let table = Table::boot(dir.path(), Duration::from_secs(5));
+        let table = Table::boot(dir.path(), &fixture::signer(), Duration::from_secs(5));
         serve(&table, fixture::entry("acme", 1024, 1)).await;
         let closing = CancellationToken::new();
         let fleet = FleetId::new("acme").unwrap();

@@ -20,6 +20,7 @@ use crate::app::{App, Settings};
 use crate::config::Config;
 use crate::health::{Fit, Fitting, Watch};
 use crate::http::{PublicState, public_router};
+use crate::peers::Peers;
 use crate::signing::{Signer, SigningFiles};
 use crate::table::{Refresher, Table};
 use crate::workflows::failover::Failover;
@@ -38,6 +39,7 @@ pub(super) struct Parts {
     engine: Engine,
     database: Database,
     adoption: Adoption,
+    peers: Peers,
     replica: String,
     public: Health,
     /// The operator side's health.
@@ -51,8 +53,10 @@ impl Parts {
             .with_context(|| format!("{} can't be made", config.data_dir.display()))?;
         let files = SigningFiles::in_dir(&config.data_dir);
         let signer = Signer::open(&files, OffsetDateTime::now_utc());
-        let signer = signer.map_err(unusable("the signing keys can't be used"))?;
-        let table = Table::boot(&config.data_dir, config.refresh * STALE_AFTER);
+        let signer = Arc::new(signer.map_err(unusable("the signing keys can't be used"))?);
+        let table = Table::boot(&config.data_dir, &signer, config.refresh * STALE_AFTER);
+        let peers_ca = config.peers_ca.as_deref();
+        let peers = Peers::new(&config.peers, peers_ca, table.clone(), signer.clone());
         let database = Database::lazy(&PoolConfig {
             urls: config.database_url.expose_secret().to_owned(),
             max_connections: CONNECTIONS,
@@ -66,7 +70,7 @@ impl Parts {
             pool,
             remote: remote(config)?,
             table,
-            signer: Arc::new(signer),
+            signer,
             settings: Settings::from(config),
             nudge: engine.nudge(),
             fit: Fit::default(),
@@ -76,6 +80,7 @@ impl Parts {
             app,
             database,
             adoption: Adoption::new(),
+            peers: peers.map_err(unusable("peers or peers_ca can't be used"))?,
             replica,
             public: Health::new(),
             operator: Health::new(),
@@ -92,6 +97,7 @@ impl Parts {
             replica: self.replica,
         };
         tasks.spawn("refresher", refresher.run(config.refresh, tasks.token()));
+        tasks.spawn("peers", self.peers.run(tasks.token()));
         let watch = Watch {
             public: self.public,
             operator: self.operator,

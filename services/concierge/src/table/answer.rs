@@ -9,7 +9,7 @@ use hubshift_domain::id::{DeviceId, FleetId, HubId, IdError};
 use time::OffsetDateTime;
 use tonic::{Code, Status};
 
-use super::{FleetEntry, Table};
+use super::{FleetEntry, Snapshot, Table};
 use crate::adoption::Adoption;
 
 /// No longer hint is kept, characters.
@@ -118,9 +118,23 @@ pub(crate) enum AnswerError {
     /// The table is whole and this fleet isn't in it.
     #[error("there is no fleet `{0}`")]
     FleetNotFound(FleetId),
-    /// There is no table yet.
-    #[error("this concierge has no table of routes yet; ask another one, or again")]
+    /// No database was ever heard of: this fleet may well be in it.
+    #[error(
+        "this concierge has not heard from its database yet, and knows no such fleet; ask another \
+         one, or again"
+    )]
     NotLoaded,
+}
+
+impl AnswerError {
+    /// Why a fleet is not in the table.
+    pub(crate) fn missing(snapshot: &Snapshot, fleet: &FleetId) -> Self {
+        if snapshot.is_whole() {
+            Self::FleetNotFound(fleet.clone())
+        } else {
+            Self::NotLoaded
+        }
+    }
 }
 
 impl From<AnswerError> for Status {
@@ -142,12 +156,8 @@ pub(crate) fn answer(
     question: &Question,
 ) -> Result<Answer, AnswerError> {
     let snapshot = table.load();
-    let entry = match snapshot.fleets.get(&question.fleet) {
-        Some(entry) => entry.clone(),
-        None if snapshot.is_loaded => {
-            return Err(AnswerError::FleetNotFound(question.fleet.clone()));
-        }
-        None => return Err(AnswerError::NotLoaded),
+    let Some(entry) = snapshot.fleets.get(&question.fleet).cloned() else {
+        return Err(AnswerError::missing(&snapshot, &question.fleet));
     };
     let device = question.device.as_ref();
     if let Some(device) = device {

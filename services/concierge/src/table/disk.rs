@@ -1,79 +1,132 @@
-//! Saving the table, one save at a time.
+//! Saving the table, one save at a time, without ever waiting long for it.
 //!
 //! Kept true: when a save fails while an epoch rose, the older file is taken away, so that no
-//! restart serves it.
+//! restart serves it. A disk that hangs keeps nobody waiting: after a second the table is served
+//! from memory, and nothing is saved until the disk has moved again; then the newest table is.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
 
 use super::Snapshot;
-use super::file::{self, TableFile};
+use super::file::{self, FileError, TableFile};
 
 /// How old the file's `as_of` may grow while nothing else changes.
 const SAVE_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
+/// How long devices wait for the disk.
+const LIMIT: Duration = Duration::from_secs(1);
 
-/// The file, and how the last save went. Locked by whoever replaces the snapshot.
+/// Why the file is not what is served.
+#[derive(Debug, thiserror::Error)]
+enum SaveError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("the disk did not take it within {LIMIT:?}")]
+    Hangs,
+    #[error("saving it stopped")]
+    Stopped(#[source] JoinError),
+}
+
+/// The file, and whether it is what is served. Locked by whoever replaces the snapshot.
 pub(super) struct Disk {
-    file: TableFile,
-    saved: Option<Instant>,
-    /// Whether the last try to save failed.
+    path: PathBuf,
+    /// Its lock goes along with a save, onto the thread that may hang: neither a caller that gave
+    /// up nor one that was cancelled lets the next one write the same file.
+    written: Arc<Mutex<Written>>,
     is_behind: bool,
 }
 
+/// What this process knows of the file's content.
+pub(super) struct Written {
+    file: TableFile,
+    /// The last table that it was seen to hold.
+    holds: Arc<Snapshot>,
+    /// When it was saved; `None` when it never was, or when the last try failed.
+    saved: Option<Instant>,
+}
+
 impl Disk {
-    /// Nothing saved yet by this process.
-    pub(super) fn new(file: TableFile) -> Self {
-        Self {
+    /// Nothing saved yet by this process; `holds` is what was found.
+    pub(super) fn new(file: TableFile, holds: Snapshot) -> Self {
+        let path = file.path().to_owned();
+        let written = Written {
             file,
+            holds: Arc::new(holds),
             saved: None,
+        };
+        Self {
+            path,
+            written: Arc::new(Mutex::new(written)),
             is_behind: false,
         }
     }
 
-    /// Whether to save though no fleet changed.
-    pub(super) fn is_due(&self) -> bool {
-        let is_old = |at: Instant| at.elapsed() > SAVE_AT_LEAST_EVERY;
-        self.is_behind || self.saved.is_none_or(is_old)
+    /// Saves what is to be served next, if there is a reason to. Returns within a second, and at
+    /// once while an older save is known to hang.
+    pub(super) async fn save(&mut self, next: &Arc<Snapshot>) {
+        if self.is_behind && self.written.try_lock().is_err() {
+            return;
+        }
+        let saving = save(self.written.clone(), next.clone());
+        let outcome = timeout(LIMIT, saving).await;
+        self.tell(outcome.unwrap_or(Err(SaveError::Hangs)));
     }
 
-    fn save(&mut self, held: &Snapshot, next: &Snapshot) {
-        let rises = next.rises_above(held);
-        let saved = match file::encode(next).and_then(|bytes| self.file.save(&bytes)) {
-            Err(error) if rises => self.file.remove().and(Err(error)),
-            outcome => outcome,
-        };
-        let path = self.file.path().display();
-        match saved {
-            Ok(()) => {
-                self.saved = Some(Instant::now());
-                if std::mem::take(&mut self.is_behind) {
-                    tracing::info!(%path, "the table is saved again");
-                }
-            }
-            Err(error) if !std::mem::replace(&mut self.is_behind, true) => tracing::error!(
-                %path, rises, error = &error as &dyn std::error::Error,
-                "the table can't be saved; a restart would need the database"
+    fn tell(&mut self, outcome: Result<(), SaveError>) {
+        let behind = if outcome.is_err() { 1.0 } else { 0.0 };
+        metrics::gauge!("hubshift_concierge_table_file_behind").set(behind);
+        let was_behind = std::mem::replace(&mut self.is_behind, outcome.is_err());
+        let path = self.path.display();
+        match outcome {
+            Ok(()) if was_behind => tracing::info!(%path, "the table is saved again"),
+            Err(error) if !was_behind => tracing::error!(
+                %path, error = &error as &dyn std::error::Error,
+                "the table can't be saved; it is served from memory, and a restart would need the \
+                 database"
             ),
-            Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
+    }
+
+    /// Hangs for as long as the guard is held.
+    #[cfg(test)]
+    pub(super) fn hang(&self) -> OwnedMutexGuard<Written> {
+        self.written.clone().try_lock_owned().unwrap()
     }
 }
 
-/// Saves on a thread that may block, and gives the lock back. The lock goes along: a caller that
-/// is cancelled must not let the next one write the same file. `None` when saving panicked.
-pub(super) async fn save(
-    mut disk: OwnedMutexGuard<Disk>,
-    held: Arc<Snapshot>,
-    next: Arc<Snapshot>,
-) -> Option<OwnedMutexGuard<Disk>> {
-    let saving = move || {
-        disk.save(&held, &next);
-        disk
-    };
-    tokio::task::spawn_blocking(saving)
-        .await
-        .inspect_err(|error| tracing::error!(%error, "saving the table stopped"))
-        .ok()
+impl Written {
+    /// Whether a fleet changed, the last save failed, or it is long ago.
+    fn is_due(&self, next: &Snapshot) -> bool {
+        let is_old = |at: Instant| at.elapsed() > SAVE_AT_LEAST_EVERY;
+        self.saved.is_none_or(is_old) || self.holds.fleets != next.fleets
+    }
+
+    fn save(&mut self, next: Arc<Snapshot>) -> Result<(), FileError> {
+        self.saved = None;
+        let written = file::encode(&next).and_then(|bytes| self.file.save(&bytes));
+        if let Err(error) = written {
+            if next.rises_above(&self.holds) {
+                self.file.remove()?;
+                self.holds = Arc::new(Snapshot::empty());
+            }
+            return Err(error);
+        }
+        self.holds = next;
+        self.saved = Some(Instant::now());
+        Ok(())
+    }
+}
+
+async fn save(written: Arc<Mutex<Written>>, next: Arc<Snapshot>) -> Result<(), SaveError> {
+    let mut written: OwnedMutexGuard<Written> = written.lock_owned().await;
+    if !written.is_due(&next) {
+        return Ok(());
+    }
+    let saved = spawn_blocking(move || written.save(next)).await;
+    Ok(saved.map_err(SaveError::Stopped)??)
 }

@@ -10,10 +10,16 @@ use hubshift_domain::route::{self, OnUnreachable, PrivateKey};
 use time::OffsetDateTime;
 
 use super::{FleetEntry, FleetFacts, HubEntry};
+use crate::signing::Signer;
 
 /// The key that signs the fixtures' routes.
 pub(crate) fn key() -> PrivateKey {
     PrivateKey::from_seed(&[1; 32])
+}
+
+/// Signs with it, and trusts nothing else.
+pub(crate) fn signer() -> Signer {
+    Signer::of(key())
 }
 
 /// A fleet with the hubs `east` (0) and `west` (1); the epoch says which of them is active.

@@ -2,7 +2,8 @@
 //!
 //! Durable: the table file. Kept true: readers take one atomic load and no lock; what is served is
 //! on disk before it is served, so that not even a restart without a database lowers an epoch;
-//! where the disk fails, the older file is taken away rather than served later.
+//! where the disk fails, the older file is taken away rather than served later, and where it
+//! hangs, devices don't wait for it; a route under a key that is not trusted is never served.
 
 mod answer;
 mod disk;
@@ -14,6 +15,7 @@ mod plan;
 mod present;
 mod refresher;
 mod snapshot;
+mod trust;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use hubshift_domain::id::FleetId;
+use time::OffsetDateTime;
 use tokio::sync::{Mutex, Notify, watch};
 
 pub(crate) use answer::{Answer, AnswerError, Asked, Question, answer, fleet};
@@ -32,6 +35,8 @@ pub(crate) use present::present;
 pub(crate) use refresher::Refresher;
 pub(crate) use snapshot::Snapshot;
 
+use crate::signing::Signer;
+
 /// A handle on the table; clones share it.
 #[derive(Clone)]
 pub(crate) struct Table {
@@ -42,7 +47,7 @@ struct Shared {
     current: ArcSwap<Snapshot>,
     revisions: watch::Sender<u64>,
     /// Held by whoever replaces the snapshot.
-    disk: Arc<Mutex<Disk>>,
+    disk: Mutex<Disk>,
     wanted: Notify,
     stale_after: Duration,
 }
@@ -58,18 +63,12 @@ impl std::fmt::Debug for Table {
 }
 
 impl Table {
-    /// The table as it lies in `dir`; empty when nothing usable does. `stale_after`: how long the
-    /// database may be silent before answers say so.
-    pub(crate) fn boot(dir: &Path, stale_after: Duration) -> Self {
+    /// The table as it lies in `dir`, as far as `signer` trusts it; empty when nothing usable does.
+    /// `stale_after`: how long the database may be silent before answers say so.
+    pub(crate) fn boot(dir: &Path, signer: &Signer, stale_after: Duration) -> Self {
         let file = TableFile::in_dir(dir);
-        let snapshot = match file.load() {
-            Ok(snapshot) => {
-                tracing::info!(
-                    fleets = snapshot.fleets.len(), as_of = %snapshot.as_of,
-                    "serving the table from disk until the database answers"
-                );
-                snapshot
-            }
+        let found = match file.load() {
+            Ok(snapshot) => snapshot,
             Err(FileError::Missing) => Snapshot::empty(),
             Err(error) => {
                 tracing::error!(
@@ -79,11 +78,17 @@ impl Table {
                 Snapshot::empty()
             }
         };
-        let disk = Arc::new(Mutex::new(Disk::new(file)));
+        let snapshot = trust::trusted(found.clone(), signer, OffsetDateTime::now_utc());
+        if snapshot.is_loaded {
+            tracing::info!(
+                fleets = snapshot.fleets.len(), as_of = %snapshot.as_of,
+                "serving the table from disk until the database answers"
+            );
+        }
         let shared = Shared {
             current: ArcSwap::from_pointee(snapshot),
             revisions: watch::Sender::new(0),
-            disk,
+            disk: Mutex::new(Disk::new(file, found)),
             wanted: Notify::new(),
             stale_after,
         };
@@ -137,22 +142,18 @@ impl Table {
     #[cfg(test)]
     pub(crate) async fn serve(&self, entries: Vec<FleetEntry>) {
         let kept = std::collections::HashSet::new();
-        let now = time::OffsetDateTime::UNIX_EPOCH;
+        let now = OffsetDateTime::UNIX_EPOCH;
         self.update(|held| held.refreshed(entries, &kept, now))
             .await;
     }
 
-    /// Replaces the snapshot by what `change` makes of it: on disk first, then in memory.
+    /// Replaces the snapshot by what `change` makes of it: on disk first, then in memory; in memory
+    /// alone while the disk hangs.
     async fn update(&self, change: impl FnOnce(&Snapshot) -> Snapshot) {
-        let disk = self.shared.disk.clone().lock_owned().await;
-        let held = self.shared.current.load_full();
-        let next = Arc::new(change(&held));
+        let mut disk = self.shared.disk.lock().await;
+        let next = Arc::new(change(&self.shared.current.load_full()));
         let revision = next.revision;
-        let _turn = if disk.is_due() || revision != held.revision {
-            disk::save(disk, held, next.clone()).await
-        } else {
-            Some(disk)
-        };
+        disk.save(&next).await;
         self.shared.current.store(next);
         self.shared
             .revisions

@@ -90,7 +90,7 @@ impl Plan {
                 return;
             }
         };
-        let Some((jws, claims)) = newest(&facts, stored, held, signer) else {
+        let Some((jws, claims)) = newest(&facts, stored, signer) else {
             self.kept.insert(facts.fleet_id);
             return self.actions.push(Action::Sign(wanted));
         };
@@ -114,20 +114,17 @@ impl Plan {
 }
 
 /// The newest stored route of the fleet's epoch and routing version whose signature is trusted.
+/// One that is served already is verified like any other: it may have come from a disk, and be
+/// older than the set of trusted keys.
 fn newest(
     facts: &FleetFacts,
     stored: &[String],
-    held: Option<&Arc<FleetEntry>>,
     signer: &Signer,
 ) -> Option<(Arc<str>, RouteClaims)> {
     stored.iter().find_map(|token| {
-        // What is served already was verified when it came.
-        let (jws, claims) = match held.filter(|held| *held.jws == **token) {
-            Some(held) => (held.jws.clone(), held.claims.clone()),
-            None => (Arc::from(token.as_str()), verified(facts, token, signer)?),
-        };
+        let claims = verified(facts, token, signer)?;
         let fits = claims.fleet == facts.fleet_id && claims.order() == facts.order();
-        fits.then_some((jws, claims))
+        fits.then(|| (Arc::from(token.as_str()), claims))
     })
 }
 

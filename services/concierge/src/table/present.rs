@@ -1,4 +1,5 @@
-//! Evidence of an epoch: the signed route of a device that knows more than this concierge.
+//! Evidence of an epoch: the signed route of a device, or of another concierge, that knows more
+//! than this one.
 
 use hubshift_api::fault;
 use hubshift_domain::epoch::Epoch;
@@ -52,7 +53,7 @@ pub(crate) async fn present(
     if claims.order() > held {
         tracing::error!(
             %fleet, presented = %claims.epoch, served = %held.0,
-            "a device holds a newer route than this concierge and its database; it is served now"
+            "somebody holds a newer route than this concierge; it is served now"
         );
         table
             .update(|snapshot| match snapshot.fleets.get(fleet) {
@@ -68,9 +69,6 @@ pub(crate) async fn present(
 }
 
 fn held(table: &Table, fleet: &FleetId) -> Result<(Epoch, u64), AnswerError> {
-    match table.get(fleet) {
-        Some(entry) => Ok(entry.order()),
-        None if table.is_loaded() => Err(AnswerError::FleetNotFound(fleet.clone())),
-        None => Err(AnswerError::NotLoaded),
-    }
+    let held = table.get(fleet).map(|entry| entry.order());
+    held.ok_or_else(|| AnswerError::missing(&table.load(), fleet))
 }

@@ -55,6 +55,12 @@ impl Snapshot {
         }
     }
 
+    /// Whether a fleet that is not in it does not exist: the database said so once. A table from
+    /// disk alone may be older than a fleet.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.refreshed.is_some()
+    }
+
     /// Whether the database has not been heard of for longer than `allowed`.
     pub(crate) fn is_stale(&self, allowed: Duration) -> bool {
         self.refreshed.is_none_or(|at| at.elapsed() > allowed)
@@ -201,9 +207,9 @@ mod tests {
     fn a_table_from_disk_is_stale_and_a_refreshed_one_becomes_so() {
         let allowed = Duration::from_secs(5);
         let disk = Snapshot::from_disk(vec![entry("acme", 1024, 1)], OffsetDateTime::UNIX_EPOCH);
-        assert!(disk.is_loaded && disk.is_stale(allowed));
+        assert!(disk.is_loaded && !disk.is_whole() && disk.is_stale(allowed));
         let mut read = refresh(&disk, vec![entry("acme", 1024, 1)]);
-        assert!(!read.is_stale(allowed));
+        assert!(read.is_whole() && !read.is_stale(allowed));
         read.refreshed = Instant::now().checked_sub(Duration::from_secs(6));
         assert!(read.is_stale(allowed));
     }

@@ -5,13 +5,12 @@ use hubshift_domain::route::PrivateKey;
 
 use super::present::PresentError;
 use super::*;
-use crate::signing::Signer;
-use fixture::{entry, key};
+use fixture::{entry, signer};
 
 const STALE_AFTER: Duration = Duration::from_secs(5);
 
 fn boot(dir: &Path) -> Table {
-    Table::boot(dir, STALE_AFTER)
+    Table::boot(dir, &signer(), STALE_AFTER)
 }
 
 fn acme() -> FleetId {
@@ -94,6 +93,60 @@ async fn a_disk_that_fails_never_brings_an_older_epoch_back() {
 }
 
 #[tokio::test]
+async fn a_disk_that_hangs_keeps_no_device_waiting_and_gets_the_newest_table_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = boot(dir.path());
+    table.serve(vec![entry("acme", 1024, 1)]).await;
+    let hung = table.shared.disk.lock().await.hang();
+    for newer in [entry("acme", 2049, 2), entry("acme", 2049, 3)] {
+        let serving = table.serve(vec![newer.clone()]);
+        let limit = Duration::from_secs(10);
+        tokio::time::timeout(limit, serving).await.unwrap();
+        assert_eq!(table.get(&acme()).as_deref(), Some(&newer));
+    }
+    assert_eq!(epoch(&boot(dir.path())), Some(Epoch(1024)));
+    drop(hung);
+    let newest = entry("acme", 2049, 3);
+    table.serve(vec![newest.clone()]).await;
+    assert_eq!(boot(dir.path()).get(&acme()).as_deref(), Some(&newest));
+}
+
+/// A concierge that starts again with a new key, after the fixtures' one was taken out.
+fn boot_under_another_key(dir: &Path) -> (Table, Signer) {
+    let signer = Signer::of(PrivateKey::from_seed(&[2; 32]));
+    (Table::boot(dir, &signer, STALE_AFTER), signer)
+}
+
+#[tokio::test]
+async fn a_route_under_a_key_that_was_taken_out_is_signed_anew_and_tells_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = entry("acme", 2049, 2);
+    boot(dir.path()).serve(vec![before.clone()]).await;
+    let (table, signer) = boot_under_another_key(dir.path());
+    let served = table.get(&acme()).unwrap();
+    assert_eq!(signer.verify(&served.jws).unwrap(), served.claims);
+    assert!(served.claims.tells_the_same(&before.claims));
+    assert_eq!(served.facts, before.facts);
+    assert_eq!(
+        boot(dir.path()).get(&acme()).unwrap().jws,
+        before.jws,
+        "a key that is trusted changes nothing"
+    );
+}
+
+#[tokio::test]
+async fn evidence_under_a_key_that_was_taken_out_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = boot(dir.path());
+    table.serve(vec![entry("acme", 1024, 1)]).await;
+    presented(&table, &entry("acme", 2049, 2).jws)
+        .await
+        .unwrap();
+    let (table, _) = boot_under_another_key(dir.path());
+    assert!(!table.is_loaded() && epoch(&table).is_none());
+}
+
+#[tokio::test]
 async fn revisions_are_told_only_when_something_changed() {
     let dir = tempfile::tempdir().unwrap();
     let table = boot(dir.path());
@@ -106,7 +159,7 @@ async fn revisions_are_told_only_when_something_changed() {
 }
 
 async fn presented(table: &Table, token: &str) -> Result<Epoch, PresentError> {
-    present(table, &Signer::of(key()), &acme(), token).await
+    present(table, &signer(), &acme(), token).await
 }
 
 #[tokio::test]

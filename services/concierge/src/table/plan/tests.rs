@@ -4,11 +4,7 @@ use hubshift_domain::hub_state::HubState;
 use hubshift_domain::route::{PrivateKey, ROUTE_LIFE};
 
 use super::*;
-use crate::table::fixture::{self, entry, facts, key};
-
-fn signer() -> Signer {
-    Signer::of(key())
-}
+use crate::table::fixture::{self, entry, facts, signer};
 
 fn nothing() -> Snapshot {
     Snapshot::empty()
@@ -61,6 +57,20 @@ fn a_route_under_a_strange_key_is_passed_over_for_a_trusted_one() {
     let both = plan(read(good.facts.clone(), stored), &nothing(), &signer());
     assert_eq!(both.entries, [good]);
     assert!(both.actions.is_empty());
+}
+
+#[test]
+fn a_route_under_a_key_that_was_taken_out_is_signed_anew_though_it_is_served() {
+    let stranger = PrivateKey::from_seed(&[2; 32]);
+    let mut held = entry("acme", 1024, 1);
+    held.jws = Arc::from(route::sign(&held.claims, &stranger).unwrap());
+    let read = read(held.facts.clone(), jws(&held));
+    let plan = plan(read, &holding(vec![held.clone()]), &signer());
+    assert!(plan.entries.is_empty() && plan.kept.contains(&held.fleet_id));
+    let [Action::Sign(renewed)] = plan.actions.as_slice() else {
+        panic!("{:?}", plan.actions)
+    };
+    assert!(renewed.tells_the_same(&held.claims));
 }
 
 #[test]

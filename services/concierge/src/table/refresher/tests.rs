@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 
 use super::*;
-use crate::table::fixture::{entry, key};
+use crate::table::fixture::{entry, signer};
 use crate::table::{EPOCH_FORGOTTEN, present};
 
 const STALE_AFTER: Duration = Duration::from_secs(60);
@@ -32,8 +32,8 @@ fn refresher(urls: &str, dir: &Path, replica: &str) -> Refresher {
         application: "test",
     };
     Refresher {
-        table: Table::boot(dir, STALE_AFTER),
-        signer: Arc::new(Signer::of(key())),
+        table: Table::boot(dir, &signer(), STALE_AFTER),
+        signer: Arc::new(signer()),
         adoption: Adoption::new(),
         database: Database::lazy(&config).unwrap(),
         replica: replica.to_owned(),
