@@ -228,9 +228,10 @@ impl Applier {
             (Side::Live(live), Some(wanted), Some(primary), Some(secondary)) => {
                 let looked_at = primary.read_time.min(secondary.read_time);
                 let fleet_id = &self.primary.fleet;
-                if divergence::was_changed(&mut tx, fleet_id, device, looked_at).await? {
-                    let text = "a back end changed it while the merge was applied".to_owned();
-                    return Err(Halt::Outcome(ItemOutcome::Stale(text)));
+                let pair = [&self.primary.hub_id, &self.secondary.hub_id];
+                if divergence::was_changed(&mut tx, fleet_id, pair, device, looked_at).await? {
+                    let text = "a back end changes it while the merge is applied, or may have";
+                    return Err(Halt::Outcome(ItemOutcome::Stale(text.to_owned())));
                 }
                 let base = Base {
                     device_id: device.to_owned(),
