@@ -1,8 +1,11 @@
--- Owner: concierge. The fence, where the database itself forgot: while any replica has served a
--- higher epoch than a fleet's row has, nobody knows who reigns, and no intent is recorded until a
--- move has committed an epoch above every one that was served (I26).
--- Lock impact: concierge.epoch_witness is not written while its index is made; it has one row per
--- replica and fleet.
+-- Owner: concierge for the fence, registry-sync for its own tables. What keeps writes from being
+-- made, or believed, under an authority or after a hub that is not what it was.
+-- Lock impact: concierge.epoch_witness is not written while its index is made (one row per replica
+-- and fleet); tables of schema registry are locked for a moment, and none is rewritten.
+
+-- While any replica has served a higher epoch than a fleet's row has, the database forgot who
+-- reigns: no intent is recorded until a move has committed an epoch above every one that was
+-- served (I26).
 create index concierge_epoch_witness_highest on concierge.epoch_witness (fleet_id, epoch);
 
 create function authority.is_forgotten(p_fleet text) returns boolean
@@ -79,3 +82,7 @@ begin
     end if;
 end
 $$;
+
+-- When a row was stored. What it says was seen before that: a read that began later and shows less
+-- is one of an older state, not a slower one. Null in rows that were stored before this column was.
+alter table registry.observed add column update_time timestamptz;

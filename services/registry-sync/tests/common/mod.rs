@@ -122,9 +122,14 @@ impl World {
     }
 
     pub(crate) async fn run_pass(&self, full: bool) -> pb::Task {
+        self.run_pass_to("west", full).await
+    }
+
+    /// A pass from the active hub to a standby.
+    pub(crate) async fn run_pass_to(&self, target: &str, full: bool) -> pb::Task {
         let request = pb::StartPassRequest {
             fleet: "fleets/acme".into(),
-            target_hub: "west".into(),
+            target_hub: target.into(),
             full,
             request_id: Uuid::new_v4().to_string(),
             context: None,
@@ -241,11 +246,14 @@ impl World {
         .execute(&self.admin)
         .await
         .unwrap();
-        sqlx::query("update authority.hub set last_active_epoch = $1 where hub_id = 'east'")
-            .bind(EAST_REIGNS)
-            .execute(&self.admin)
-            .await
-            .unwrap();
+        for (hub, epoch) in [("east", EAST_REIGNS), ("west", WEST_REIGNS)] {
+            sqlx::query("update authority.hub set last_active_epoch = $2 where hub_id = $1")
+                .bind(hub)
+                .bind(epoch)
+                .execute(&self.admin)
+                .await
+                .unwrap();
+        }
     }
 
     /// A deletion of a device's first life at east of which nobody knows whether it happened, as a
