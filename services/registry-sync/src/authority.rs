@@ -14,6 +14,14 @@ use time::OffsetDateTime;
 
 use crate::store;
 
+/// Somebody knows a higher epoch than the database.
+pub(crate) const EPOCH_FORGOTTEN: &str = "EPOCH_FORGOTTEN";
+
+/// What to do then.
+pub(crate) const FORGOTTEN: &str = "a higher epoch was served than the database knows, so nobody \
+     knows who reigns and nothing is written; a forced move that overrides this commits a higher \
+     one: see \"After a restore or a promotion\" in docs/runbook.md";
+
 /// A fleet as the concierge has it.
 #[derive(Debug, Clone)]
 pub(crate) struct FleetView {
@@ -24,6 +32,8 @@ pub(crate) struct FleetView {
     pub(crate) frozen_until: Option<OffsetDateTime>,
     /// When the row last changed: while settling, when the epoch was committed.
     pub(crate) update_time: OffsetDateTime,
+    /// Whether somebody knows a higher epoch than this one.
+    pub(crate) is_forgotten: bool,
     /// The database's clock when this was read.
     pub(crate) now: OffsetDateTime,
     pub(crate) hubs: Vec<HubView>,
@@ -81,6 +91,7 @@ pub(crate) async fn fleet(pool: &PgPool, fleet: &FleetId) -> Result<Option<Fleet
             .ok_or_else(|| damaged("registry_mode"))?,
         frozen_until: row.frozen_until,
         update_time: row.update_time,
+        is_forgotten: row.is_forgotten,
         now: row.now,
         hubs: hubs.into_iter().map(hub).collect::<Result<_, _>>()?,
     }))

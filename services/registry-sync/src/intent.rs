@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::authority::{EPOCH_FORGOTTEN, FORGOTTEN};
 use crate::deps::Deps;
 use crate::hubs::HubsError;
 use crate::seal::KeyError;
@@ -29,6 +30,9 @@ pub(crate) enum IntentError {
     /// The fleet's epoch is not the caller's any more.
     #[error("the fleet's epoch moved; nothing was sent")]
     EpochMoved,
+    /// A higher epoch was served than the database knows.
+    #[error("{}", FORGOTTEN)]
+    EpochForgotten,
     /// The fleet's registry does not take such writes now.
     #[error("{0}")]
     RegistryClosed(String),
@@ -51,6 +55,7 @@ impl From<StoreError> for IntentError {
                 "HS002" => Self::RegistryClosed(message),
                 "HS003" => Self::HubState(message),
                 "HS004" => Self::NoSuchHub,
+                "HS005" => Self::EpochForgotten,
                 _ => Self::Store(StoreError::Raised { code, message }),
             },
             other => Self::Store(other),
@@ -63,6 +68,7 @@ impl From<IntentError> for StepError {
         let text = error.to_string();
         match error {
             IntentError::EpochMoved => Self::rejected("EPOCH_MOVED", text),
+            IntentError::EpochForgotten => Self::rejected(EPOCH_FORGOTTEN, text),
             IntentError::RegistryClosed(_) => Self::rejected("REGISTRY_CLOSED", text),
             IntentError::HubState(_) => Self::rejected("HUB_STATE", text),
             IntentError::NoSuchHub => Self::rejected("HUB_NOT_FOUND", text),
@@ -214,5 +220,6 @@ mod tests {
         assert!(matches!(raised("HS002"), IntentError::RegistryClosed(_)));
         assert!(matches!(raised("HS003"), IntentError::HubState(_)));
         assert!(matches!(raised("HS004"), IntentError::NoSuchHub));
+        assert!(matches!(raised("HS005"), IntentError::EpochForgotten));
     }
 }

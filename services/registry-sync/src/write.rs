@@ -320,6 +320,8 @@ async fn conclude(
         classify::Found::Device(device) => match op.wanted().filter(|_| verdict.is_as_wanted()) {
             Some(wanted) => observed_as(cx, wanted.incarnation, device, &intent),
             None => {
+                let begun = intent.start_time;
+                readback::note_rewind(&mut tx, &cx.fleet, &cx.hub_id, device, begun).await?;
                 let incarnation = readback::incarnation(&mut tx, cx, device).await?;
                 observed_as(cx, incarnation, device, &intent)
             }

@@ -231,19 +231,56 @@ async fn a_deletion_whose_answer_is_lost_is_found_out_though_nobody_asks_again()
     lossy.lose_answers_from_next("delete_device");
     let lost = delete(&world, &deletion("gone", "")).await.unwrap_err();
     assert_eq!(reason(&lost), "OUTCOME_UNKNOWN");
+    // Whatever becomes of its tombstone meanwhile: what happened is written down again.
+    sqlx::query("delete from registry.tombstone where device_id = 'gone'")
+        .execute(&world.admin)
+        .await
+        .unwrap();
     lossy.heal();
     let settled = eventually(PATIENCE, || async {
         journal_rows(&world).await.iter().all(|row| row.2 == "done")
     })
     .await;
     assert!(settled, "{:?}", journal_rows(&world).await);
-    let acked: Vec<String> = sqlx::query_scalar(
-        "select unnest(acked_by) from registry.tombstone where device_id = 'gone'",
-    )
-    .fetch_all(&world.admin)
-    .await
-    .unwrap();
-    assert!(acked.contains(&"east".to_owned()), "{acked:?}");
+    let graves = world.tombstones("gone").await;
+    assert_eq!(graves.len(), 1, "{graves:?}");
+    assert!(graves[0].2.contains(&"east".to_owned()), "{graves:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_happened_outlives_an_older_one_that_never_landed() {
+    let world = World::start().await;
+    create(&world, &creation("stolen")).await.unwrap();
+    world.pass(true).await;
+    world.east.running.set_outage(OutageMode::Refuse);
+    let older = world.leave_deletion_open("stolen", Duration::ZERO).await;
+    world.fail_over().await;
+    set_mode(&world, "open", 0.0).await;
+    let revoking = pb::DeleteDeviceRequest {
+        revoked: true,
+        ..deletion("stolen", "")
+    };
+    delete(&world, &revoking).await.unwrap();
+    world.east.running.set_outage(OutageMode::None);
+    let settled = eventually(PATIENCE, || async {
+        let rows = journal_rows(&world).await;
+        let mut settled = rows.iter().filter(|row| row.2 == "rejected");
+        settled.any(|row| row.3 == older)
+    })
+    .await;
+    assert!(settled, "{:?}", journal_rows(&world).await);
+    assert!(world.east.get("stolen").await.is_some(), "a merge decides");
+    let expected = ("revoked", "west", vec!["west"]);
+    let graves = world.tombstones("stolen").await;
+    let graves: Vec<_> = graves
+        .iter()
+        .map(|(reason, origin, acked)| {
+            let acked: Vec<&str> = acked.iter().map(String::as_str).collect();
+            (reason.as_str(), origin.as_str(), acked)
+        })
+        .collect();
+    assert_eq!(graves, [expected]);
     world.stop().await;
 }
 

@@ -9,6 +9,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use common::hubs::{device, sas};
 use common::{WEST_REIGNS, World, step};
@@ -241,6 +242,19 @@ async fn what_changed_since_the_plan_is_stale_and_not_touched() {
     assert!(results[0].detail.contains("west"), "{results:?}");
     let untouched = world.west.get("d-000").await.unwrap();
     assert!(!untouched.identity.enabled && !untouched.tags.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_whose_deletion_may_have_happened_is_stale_and_its_tombstone_stays() {
+    let world = world_after_failover().await;
+    let hour = Duration::from_secs(3600);
+    world.leave_deletion_open("d-000", hour).await;
+    let found = divergence(&world).await;
+    let living = item(&found["d-000"], &found["d-000"].secondary);
+    let results = apply(&world, vec![living]).await.unwrap();
+    assert_eq!(outcomes(&results), [Outcome::Stale], "{results:?}");
+    assert_eq!(world.tombstones("d-000").await.len(), 1);
     world.stop().await;
 }
 

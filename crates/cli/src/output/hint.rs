@@ -68,6 +68,11 @@ const HINTS: &[(&str, &str)] = &[
         "the epoch is not known here yet; look at `hubshift fleet get`",
     ),
     (
+        "EPOCH_FORGOTTEN",
+        "the database forgot a reign: the runbook's \"After a restore or a promotion\" says how to \
+         recover",
+    ),
+    (
         "EPOCH_MOVED",
         "the fleet is moving: look at `hubshift fleet get`, then repeat",
     ),

@@ -11,6 +11,7 @@ use hubshift_domain::epoch::Epoch;
 use hubshift_domain::failover::{Facts, HubFacts, Kind, MergeFacts, ReplicationFacts};
 use hubshift_domain::id::FleetId;
 use hubshift_store::StoreError;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tonic::Status;
 
@@ -28,6 +29,7 @@ pub(crate) struct Situation {
     pub(crate) fleet: FleetRow,
     pub(crate) hubs: Vec<HubRow>,
     pub(crate) debts: Vec<DebtRow>,
+    /// The highest epoch that anybody is known to have served.
     pub(crate) witnessed: Epoch,
 }
 
@@ -73,8 +75,21 @@ impl App {
             fleet,
             hubs: hub::of_fleet(&mut connection, fleet_id).await?,
             debts: debt::unpaid(&mut connection, fleet_id).await?,
-            witnessed: witness::highest_epoch(&mut connection, fleet_id).await?,
+            witnessed: self.highest_epoch(&mut connection, fleet_id).await?,
         })
+    }
+
+    /// The highest epoch that anybody is known to have served: as the replicas' heartbeats say, and
+    /// as this one serves it, which its own heartbeat may not say yet.
+    pub(crate) async fn highest_epoch(
+        &self,
+        connection: &mut PgConnection,
+        fleet_id: &str,
+    ) -> Result<Epoch, StoreError> {
+        let witnessed = witness::highest_epoch(connection, fleet_id).await?;
+        let fleet = FleetId::new(fleet_id).ok();
+        let served = fleet.and_then(|fleet| self.table.get(&fleet));
+        Ok(served.map_or(witnessed, |entry| entry.epoch.max(witnessed)))
     }
 
     /// Asks the services below what they know, and puts it together with the situation.

@@ -234,6 +234,36 @@ async fn the_rule_in_sql_is_the_rule_in_rust() {
 }
 
 #[tokio::test]
+async fn below_an_epoch_that_was_served_nothing_is_intended() {
+    let world = world().await;
+    sqlx::query(
+        "insert into concierge.epoch_witness (replica_id, fleet_id, epoch, routing_version)
+         values ('r', $1, $2, 2)",
+    )
+    .bind(FLEET)
+    .bind(NEW.as_i64())
+    .execute(&world.concierge)
+    .await
+    .unwrap();
+    let mut registry = world.registry.acquire().await.unwrap();
+    for purpose in Purpose::ALL {
+        let outcome = intend(&mut registry, OLD, "east", *purpose).await;
+        assert_eq!(raised(&outcome), "HS005", "{purpose}: {outcome:?}");
+    }
+    let merge = world.database.connect(Role::Merge).await.unwrap();
+    for pool in [&world.concierge, &world.registry, &merge] {
+        let sql = "select authority.is_forgotten('acme')";
+        let forgotten: bool = sqlx::query_scalar(sql).fetch_one(pool).await.unwrap();
+        assert!(forgotten);
+    }
+    // The epoch that was served is no longer above the fleet's own.
+    move_epoch(&world.concierge).await;
+    intend(&mut registry, NEW, "west", Purpose::Replay)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_freeze_that_ran_out_refuses_nothing() {
     let world = world().await;
     let mut tx = world.concierge.begin().await.unwrap();

@@ -7,6 +7,7 @@ mod failovers;
 mod fakes;
 mod fleets;
 mod forced;
+mod forgotten;
 mod superseded;
 mod takeover;
 mod world;

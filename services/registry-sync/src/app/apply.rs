@@ -14,7 +14,7 @@ use hubshift_domain::identity::{Fingerprint, Incarnation};
 use hubshift_domain::merge::{Side, Tombstone, TombstoneReason};
 use hubshift_store::{StoreError, commit};
 
-use crate::authority::FleetView;
+use crate::authority::{FORGOTTEN, FleetView};
 use crate::deps::{Deps, WriterError};
 use crate::intent::IntentError;
 use crate::observe::Observed;
@@ -58,6 +58,9 @@ pub(crate) enum ApplyError {
     /// The epoch moved: the merge is of an older reign.
     #[error("the fleet's epoch moved; plan the merge again")]
     EpochMoved,
+    /// A higher epoch was served than the database knows.
+    #[error("{}", FORGOTTEN)]
+    EpochForgotten,
     /// The authority does not let hubs be written now.
     #[error("{0}")]
     Closed(String),
@@ -205,6 +208,7 @@ impl Applier {
                 Halt::Outcome(ItemOutcome::Unknown(format!("{}: {message}", cx.hub_id))),
             ),
             Err(IntentError::EpochMoved) => Err(ApplyError::EpochMoved.into()),
+            Err(IntentError::EpochForgotten) => Err(ApplyError::EpochForgotten.into()),
             Err(IntentError::Store(error)) => Err(error.into()),
             Err(error) => Err(ApplyError::Closed(error.to_string()).into()),
         }
@@ -228,9 +232,10 @@ impl Applier {
             (Side::Live(live), Some(wanted), Some(primary), Some(secondary)) => {
                 let looked_at = primary.read_time.min(secondary.read_time);
                 let fleet_id = &self.primary.fleet;
-                if divergence::was_changed(&mut tx, fleet_id, device, looked_at).await? {
-                    let text = "a back end changed it while the merge was applied".to_owned();
-                    return Err(Halt::Outcome(ItemOutcome::Stale(text)));
+                let pair = [&self.primary.hub_id, &self.secondary.hub_id];
+                if divergence::was_changed(&mut tx, fleet_id, pair, device, looked_at).await? {
+                    let text = "a back end changes it while the merge is applied, or may have";
+                    return Err(Halt::Outcome(ItemOutcome::Stale(text.to_owned())));
                 }
                 let base = Base {
                     device_id: device.to_owned(),

@@ -53,6 +53,9 @@ impl Pass {
         let watermark = self.start_time - self.read_lag;
         if store::replication::advance(pool, reign, watermark).await? {
             result.watermark = Some(watermark);
+            // It holds all that the authority holds, whatever it once came back as.
+            let (fleet, target) = (reign.fleet, reign.target);
+            store::scan::forget_rewound(pool, fleet, target, self.start_time).await?;
         }
         let wrote = self.created + self.updated + self.deleted > 0;
         if !wrote && standing.pending_count + standing.extra_count == 0 {

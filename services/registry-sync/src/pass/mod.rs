@@ -24,9 +24,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::authority::FleetView;
+use crate::authority::{EPOCH_FORGOTTEN, FleetView};
 use crate::deps::Deps;
+use crate::intent::IntentError;
 use crate::scan::{Options, Scan, ScanCx, TURN};
+use crate::store;
 use crate::store::replication::Reign;
 use crate::workflows::report::{PassResult, Report};
 use crate::workflows::trouble::Turn;
@@ -157,6 +159,7 @@ impl Pass {
 
     /// Goes on for one turn.
     pub(crate) async fn advance(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        self.check_epoch(cx).await?;
         let until = Instant::now() + TURN;
         loop {
             let turn = match self.phase {
@@ -172,6 +175,18 @@ impl Pass {
                 turn => return Ok(turn),
             }
         }
+    }
+
+    /// While a higher epoch is known than the database's, nobody knows which hub is to be followed:
+    /// nothing is inferred or copied, and the standby's row says why.
+    async fn check_epoch(&self, cx: &PassCx<'_>) -> Result<(), StepError> {
+        let (pool, fleet) = (&cx.deps.pool, cx.fleet.as_str());
+        if !store::authority::is_forgotten(pool, fleet).await? {
+            return Ok(());
+        }
+        let target = self.target.as_str();
+        store::replication::set_blocked(pool, fleet, target, EPOCH_FORGOTTEN).await?;
+        Err(IntentError::EpochForgotten.into())
     }
 
     async fn scan(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{context, find};
 use crate::app::apply::{Applier, ApplyError, Item, ItemOutcome};
+use crate::authority::EPOCH_FORGOTTEN;
 use crate::deps::{Deps, WriterError};
 use crate::scan::CONCURRENCY;
 
@@ -146,6 +147,9 @@ impl From<ApplyError> for Status {
         let text = error.to_string();
         match error {
             ApplyError::EpochMoved => fault::status(Code::Aborted, "EPOCH_MOVED", text),
+            ApplyError::EpochForgotten => {
+                fault::status(Code::FailedPrecondition, EPOCH_FORGOTTEN, text)
+            }
             ApplyError::Closed(_) => {
                 fault::status(Code::FailedPrecondition, "REGISTRY_CLOSED", text)
             }

@@ -33,7 +33,7 @@ impl Scan {
         let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
         let hub = self.hub.as_str();
         let (gone, sample) = store::scan::vanished(pool, fleet, hub).await?;
-        let before = store::scan::was_rewound(pool, fleet, hub, self.epoch.as_i64()).await?;
+        let before = store::scan::was_rewound(pool, fleet, hub).await?;
         let view = authority::fleet(pool, work.cx.fleet).await?;
         let state = view
             .as_ref()
@@ -43,7 +43,7 @@ impl Scan {
         self.rewind.is_rewound = !lines.is_empty() || before || state == Some(HubState::Rewound);
         self.rewind.evidence = match (lines.is_empty(), self.rewind.is_rewound) {
             (false, _) => lines.join("; "),
-            (true, true) => "an earlier scan in this epoch found it rewound".to_owned(),
+            (true, true) => "an earlier look found it rewound".to_owned(),
             (true, false) => String::new(),
         };
         Ok(())

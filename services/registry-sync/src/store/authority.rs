@@ -1,4 +1,4 @@
-//! Reads of schema `authority`, which the concierge owns, and its one function that we may call.
+//! Reads of schema `authority`, which the concierge owns, and its functions that we may call.
 
 use hubshift_store::StoreError;
 use sqlx::{PgConnection, PgExecutor};
@@ -12,6 +12,8 @@ pub(crate) struct FleetRow {
     pub(crate) registry_mode: String,
     pub(crate) frozen_until: Option<OffsetDateTime>,
     pub(crate) update_time: OffsetDateTime,
+    /// Whether a concierge served a higher epoch than this.
+    pub(crate) is_forgotten: bool,
     /// The database's clock.
     pub(crate) now: OffsetDateTime,
 }
@@ -41,7 +43,7 @@ pub(crate) async fn fleet(
     let row = sqlx::query_as!(
         FleetRow,
         r#"select epoch, active_hub_id, registry_mode, frozen_until, update_time,
-                  clock_timestamp() as "now!"
+                  authority.is_forgotten(fleet_id) as "is_forgotten!", clock_timestamp() as "now!"
              from authority.fleet where fleet_id = $1"#,
         fleet
     )
@@ -80,6 +82,21 @@ pub(crate) async fn epoch(
     Ok(epoch)
 }
 
+/// Whether a concierge served a higher epoch than the fleet's row has: the database was restored or
+/// promoted, and nobody knows who reigns.
+pub(crate) async fn is_forgotten(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+) -> Result<bool, StoreError> {
+    let forgotten = sqlx::query_scalar!(
+        r#"select authority.is_forgotten($1) as "is_forgotten!""#,
+        fleet
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(forgotten)
+}
+
 /// Every Syncing or Ready hub that has a connection and whose fleet's active hub has one too,
 /// unless the fleet is settling.
 pub(crate) async fn standbys(executor: impl PgExecutor<'_>) -> Result<Vec<Standby>, StoreError> {
@@ -101,7 +118,7 @@ pub(crate) async fn standbys(executor: impl PgExecutor<'_>) -> Result<Vec<Standb
 }
 
 /// Holds the fleet's row for share until the transaction ends, and refuses what its epoch, mode
-/// or hub does not allow ([`StoreError::Raised`], HS001 to HS004).
+/// or hub does not allow ([`StoreError::Raised`], HS001 to HS005).
 pub(crate) async fn assert_intent(
     connection: &mut PgConnection,
     fleet: &str,

@@ -159,10 +159,12 @@ pub(crate) async fn exhume(
     Ok(())
 }
 
-/// Whether a back end changes a device, or changed it since a time.
+/// Whether a back end changes a device, or changed it since a time. A change at either of the two
+/// hubs of which nobody knows the outcome counts: it may turn out to have happened.
 pub(crate) async fn was_changed(
     connection: &mut PgConnection,
     fleet: &FleetId,
+    hubs: [&HubId; 2],
     device: &str,
     since: OffsetDateTime,
 ) -> Result<bool, StoreError> {
@@ -170,10 +172,14 @@ pub(crate) async fn was_changed(
         r#"select exists (
                select from registry.journal
                 where fleet_id = $1 and device_id = $2
-                  and (state = 'intent' or (state = 'done' and outcome_time >= $3))) as "changed!""#,
+                  and (state = 'intent'
+                       or (state = 'unknown' and hub_id in ($4, $5))
+                       or (state = 'done' and outcome_time >= $3))) as "changed!""#,
         fleet.as_str(),
         device,
-        since
+        since,
+        hubs[0].as_str(),
+        hubs[1].as_str()
     )
     .fetch_one(connection)
     .await?;

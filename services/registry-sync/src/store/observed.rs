@@ -109,11 +109,11 @@ pub(crate) async fn upsert(
              (fleet_id, hub_id, device_id, generation_id, incarnation, identity_etag, twin_etag,
               twin_version, desired_version, enabled, status_reason, credential_kind,
               credential_fingerprint, sealed_credential, iot_edge, parent, tags, desired,
-              canon_version, fingerprint, scan_id, read_time)
+              canon_version, fingerprint, scan_id, read_time, update_time)
          select $1, $2, r.device_id, r.generation_id, r.incarnation, r.identity_etag, r.twin_etag,
                 r.twin_version, r.desired_version, r.enabled, r.status_reason, r.credential_kind,
                 r.credential_fingerprint, r.sealed_credential, r.iot_edge, r.parent, r.tags,
-                r.desired, $3, r.fingerprint, $4, r.read_time
+                r.desired, $3, r.fingerprint, $4, r.read_time, clock_timestamp()
            from unnest($5::text[], $6::text[], $7::integer[], $8::text[], $9::text[],
                        $10::bigint[], $11::bigint[], $12::boolean[], $13::text[], $14::text[],
                        $15::bytea[], $16::bytea[], $17::boolean[], $18::text[], $19::jsonb[],
@@ -133,7 +133,7 @@ pub(crate) async fn upsert(
                 parent = excluded.parent, tags = excluded.tags, desired = excluded.desired,
                 canon_version = excluded.canon_version, fingerprint = excluded.fingerprint,
                 scan_id = greatest(o.scan_id, excluded.scan_id), missing_count = 0,
-                read_time = excluded.read_time
+                read_time = excluded.read_time, update_time = excluded.update_time
           where o.read_time <= excluded.read_time",
         fleet,
         hub,

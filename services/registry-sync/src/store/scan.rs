@@ -48,25 +48,75 @@ pub(crate) async fn mark_rewound(
     Ok(())
 }
 
-/// Whether any scan of the hub in this epoch found it rewound. A merge in the same epoch has
-/// overwritten the signs, but not what they meant.
+/// Remembers the same of a look at one device, unless it is remembered already.
+pub(crate) async fn note_rewound(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    read_time: OffsetDateTime,
+    evidence: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into registry.scan
+             (scan_id, fleet_id, hub_id, epoch, state, rewound, evidence, start_time, end_time)
+         select $1, f.fleet_id, $3, f.epoch, 'abandoned', true, $4, $5, clock_timestamp()
+           from authority.fleet f
+          where f.fleet_id = $2
+            and not exists (
+                select from registry.scan s
+                  join authority.hub h on h.fleet_id = s.fleet_id and h.hub_id = s.hub_id
+                 where s.fleet_id = $2 and s.hub_id = $3 and s.rewound
+                   and s.epoch >= h.last_active_epoch)",
+        Uuid::now_v7(),
+        fleet,
+        hub,
+        evidence,
+        read_time
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Whether any look at the hub since its last reign began found it rewound. Later looks overwrote
+/// the signs, but not what they meant: it counts, through whatever epochs, until the hub reigns
+/// again or is whole again.
 pub(crate) async fn was_rewound(
     executor: impl PgExecutor<'_>,
     fleet: &str,
     hub: &str,
-    epoch: i64,
 ) -> Result<bool, StoreError> {
     let rewound = sqlx::query_scalar!(
-        r#"select exists (select from registry.scan
-                           where fleet_id = $1 and hub_id = $2 and epoch = $3 and rewound)
-                  as "rewound!""#,
+        r#"select exists (
+               select from registry.scan s
+                 join authority.hub h on h.fleet_id = s.fleet_id and h.hub_id = s.hub_id
+                where s.fleet_id = $1 and s.hub_id = $2 and s.rewound
+                  and s.epoch >= h.last_active_epoch) as "rewound!""#,
         fleet,
-        hub,
-        epoch
+        hub
     )
     .fetch_one(executor)
     .await?;
     Ok(rewound)
+}
+
+/// The hub is whole again: what looks at it found that began before `before` counts no longer.
+pub(crate) async fn forget_rewound(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    before: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.scan set rewound = false
+          where fleet_id = $1 and hub_id = $2 and rewound and start_time < $3",
+        fleet,
+        hub,
+        before
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
 }
 
 /// Devices that were at the hub, are there no more, and were deleted by nobody: how many, and ten
@@ -144,8 +194,10 @@ pub(crate) async fn purge(executor: impl PgExecutor<'_>) -> Result<u64, StoreErr
               where state = 'running' and start_time < clock_timestamp() - interval '1 day')
          delete from registry.scan s
           where s.start_time < clock_timestamp() - interval '7 days' and s.state <> 'running'
-            and (not s.rewound or s.epoch < (
-                     select f.epoch from authority.fleet f where f.fleet_id = s.fleet_id))"
+            and not (s.rewound and exists (
+                     select from authority.hub h
+                      where h.fleet_id = s.fleet_id and h.hub_id = s.hub_id
+                        and s.epoch >= h.last_active_epoch))"
     )
     .execute(executor)
     .await?;

@@ -33,8 +33,12 @@ pub(crate) async fn put(
          on conflict on constraint registry_tombstone_pk do update
             set reason = case when 'revoked' in (t.reason, excluded.reason) then 'revoked'
                               else t.reason end,
-                epoch = greatest(t.epoch, excluded.epoch),
-                sequence = greatest(t.sequence, excluded.sequence),
+                epoch = case when (excluded.epoch, excluded.sequence) > (t.epoch, t.sequence)
+                             then excluded.epoch else t.epoch end,
+                sequence = case when (excluded.epoch, excluded.sequence) > (t.epoch, t.sequence)
+                                then excluded.sequence else t.sequence end,
+                origin = case when (excluded.epoch, excluded.sequence) > (t.epoch, t.sequence)
+                              then excluded.origin else t.origin end,
                 acked_by = case when $7::text = any(t.acked_by) then t.acked_by
                                 else array_append(t.acked_by, $7::text) end",
         fleet,
@@ -70,7 +74,8 @@ pub(crate) async fn acknowledge(
 }
 
 /// Notes at once which tombstones a hub has followed, after a complete scan of it that began at
-/// `since`: no life up to theirs is there.
+/// `since`: no life up to theirs is there. A deletion that no hub is known to have done is not
+/// confirmed by another hub than its own: the device may never have been there.
 pub(crate) async fn acknowledge_scanned(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -80,6 +85,7 @@ pub(crate) async fn acknowledge_scanned(
     let done = sqlx::query!(
         "update registry.tombstone t set acked_by = array_append(t.acked_by, $2::text)
           where t.fleet_id = $1 and not ($2::text = any(t.acked_by)) and t.create_time < $3
+            and (t.origin = $2 or t.acked_by <> '{}')
             and not exists (
                 select from registry.observed o
                  where o.fleet_id = $1 and o.hub_id = $2 and o.device_id = t.device_id
@@ -115,7 +121,7 @@ pub(crate) async fn highest(
 pub(crate) struct Absent {
     pub(crate) device_id: String,
     pub(crate) incarnation: i32,
-    /// Whether a tombstone says so already.
+    /// Whether a tombstone says so already that the hub is known to have followed.
     pub(crate) has_tombstone: bool,
 }
 
@@ -130,7 +136,8 @@ pub(crate) async fn absent_twice(
         r#"select o.device_id, o.incarnation,
                   exists (select from registry.tombstone t
                            where t.fleet_id = $1 and t.device_id = o.device_id
-                             and t.incarnation >= o.incarnation) as "has_tombstone!"
+                             and t.incarnation >= o.incarnation
+                             and $2 = any(t.acked_by)) as "has_tombstone!"
              from registry.observed o
             where o.fleet_id = $1 and o.hub_id = $2 and o.missing_count >= 2
             order by o.device_id"#,

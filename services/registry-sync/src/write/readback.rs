@@ -5,6 +5,7 @@ use hubshift_domain::identity::Incarnation;
 use hubshift_hub::{Hub, HubDevice, HubError};
 use hubshift_store::{StoreError, commit};
 use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
 
 use super::WriteCx;
 use crate::observe::{self, Observed};
@@ -39,6 +40,7 @@ pub(crate) async fn reread(
     let mut tx = pool.begin().await.map_err(StoreError::from)?;
     let seen = match found {
         Some(found) => {
+            note_rewind(&mut tx, fleet, hub_id, &found, read_time).await?;
             let incarnation = resolve(&mut tx, fleet, hub_id, &found).await?;
             let seen = observe::observed(keys, incarnation, &found, read_time)?;
             let rows = std::slice::from_ref(&seen);
@@ -54,6 +56,42 @@ pub(crate) async fn reread(
     };
     commit(tx).await?;
     Ok(seen)
+}
+
+/// Before what was seen is overwritten: a twin that is older than it was proves that the hub was
+/// restored from an older state.
+pub(super) async fn note_rewind(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    hub: &HubId,
+    device: &HubDevice,
+    read_time: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let devices = [device.identity.device_id.clone()];
+    let generations = [device.generation_id.clone()];
+    let versions = [device.twin_version];
+    let (fleet, hub) = (fleet.as_str(), hub.as_str());
+    let older = store::observed::rewound_by(
+        &mut *connection,
+        fleet,
+        hub,
+        &devices,
+        &generations,
+        &versions,
+        read_time,
+    )
+    .await?;
+    if older.is_empty() {
+        return Ok(());
+    }
+    let evidence = format!("device {} has an older twin than before", devices[0]);
+    tracing::error!(
+        fleet,
+        hub,
+        evidence,
+        "the hub was restored from an older state"
+    );
+    store::scan::note_rewound(connection, fleet, hub, read_time, &evidence).await
 }
 
 /// Which life a device is that was found and not written by us.

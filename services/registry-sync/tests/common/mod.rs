@@ -122,9 +122,14 @@ impl World {
     }
 
     pub(crate) async fn run_pass(&self, full: bool) -> pb::Task {
+        self.run_pass_to("west", full).await
+    }
+
+    /// A pass from the active hub to a standby.
+    pub(crate) async fn run_pass_to(&self, target: &str, full: bool) -> pb::Task {
         let request = pb::StartPassRequest {
             fleet: "fleets/acme".into(),
-            target_hub: "west".into(),
+            target_hub: target.into(),
             full,
             request_id: Uuid::new_v4().to_string(),
             context: None,
@@ -241,11 +246,58 @@ impl World {
         .execute(&self.admin)
         .await
         .unwrap();
-        sqlx::query("update authority.hub set last_active_epoch = $1 where hub_id = 'east'")
-            .bind(EAST_REIGNS)
-            .execute(&self.admin)
-            .await
-            .unwrap();
+        for (hub, epoch) in [("east", EAST_REIGNS), ("west", WEST_REIGNS)] {
+            sqlx::query("update authority.hub set last_active_epoch = $2 where hub_id = $1")
+                .bind(hub)
+                .bind(epoch)
+                .execute(&self.admin)
+                .await
+                .unwrap();
+        }
+    }
+
+    /// A deletion of a device's first life at east of which nobody knows whether it happened, as a
+    /// lost answer leaves it behind. It is looked at once `deadline` is over. Its number.
+    pub(crate) async fn leave_deletion_open(&self, device: &str, deadline: Duration) -> i64 {
+        let sequence = sqlx::query_scalar(
+            "insert into registry.journal
+                 (fleet_id, epoch, hub_id, operation, device_id, incarnation, caller, request_id,
+                  body_sha256, state, outcome_time, deadline)
+             values ('acme', $1, 'east', 'delete', $2, 1, 'somebody', gen_random_uuid(), '',
+                     'unknown', clock_timestamp(),
+                     clock_timestamp() + make_interval(secs => $3))
+             returning sequence",
+        )
+        .bind(EAST_REIGNS)
+        .bind(device)
+        .bind(deadline.as_secs_f64())
+        .fetch_one(&self.admin)
+        .await
+        .unwrap();
+        sqlx::query(
+            "insert into registry.tombstone
+                 (fleet_id, device_id, incarnation, reason, epoch, sequence, origin)
+             values ('acme', $1, 1, 'deleted', $2, $3, 'east')",
+        )
+        .bind(device)
+        .bind(EAST_REIGNS)
+        .bind(sequence)
+        .execute(&self.admin)
+        .await
+        .unwrap();
+        sequence
+    }
+
+    /// Reasons, origins and followers of a device's tombstones.
+    pub(crate) async fn tombstones(&self, device: &str) -> Vec<(String, String, Vec<String>)> {
+        sqlx::query_as(
+            "select reason, origin, acked_by from registry.tombstone
+              where device_id = $1 order by incarnation",
+        )
+        .bind(device)
+        .fetch_all(&self.admin)
+        .await
+        .unwrap()
     }
 
     /// The life of a device that was last seen at a hub.

@@ -20,7 +20,8 @@ use crate::store::epoch::{self, Committed, Opening};
 use crate::store::fleet::{self, FleetRow};
 use crate::store::hub::{self, HubRow};
 use crate::store::route::{self, NewRoute};
-use crate::store::{debt, durability, unsigned, witness};
+use crate::store::{debt, durability, unsigned};
+use crate::table::EPOCH_FORGOTTEN;
 
 impl Failover {
     pub(super) async fn commit(
@@ -36,8 +37,10 @@ impl Failover {
             Some(committed) => committed,
             None => {
                 check(&held, state)?;
+                let known = self.app.highest_epoch(&mut tx, &cx.fleet_id).await?;
+                check_known(&held, state, known)?;
                 durability::wait_for_standby(&mut tx).await?;
-                let next = self.succeed(&mut tx, state, cx, &held).await?;
+                let next = self.succeed(&mut tx, state, cx, &held, known).await?;
                 self.tell_devices(&mut tx, cx, held.now).await?;
                 Committed {
                     epoch: next,
@@ -54,13 +57,14 @@ impl Failover {
         Ok(Progress::DoneWith(format!("epoch {}", committed.epoch)))
     }
 
-    /// Moves the authority and both hubs' states.
+    /// Moves the authority and both hubs' states, to an epoch above every one that is known.
     async fn succeed(
         &self,
         tx: &mut Tx,
         state: &State,
         cx: &StepCx,
         held: &Held,
+        known: Epoch,
     ) -> Result<Epoch, StepError> {
         let fleet_id = cx.fleet_id.as_str();
         let hubs = hub::of_fleet(tx, fleet_id).await?;
@@ -68,8 +72,7 @@ impl Failover {
         let target = target.ok_or_else(|| {
             StepError::rejected("HUB_NOT_FOUND", format!("no hub `{}`", state.target_hub))
         })?;
-        let witnessed = witness::highest_epoch(tx, fleet_id).await?;
-        let next = held.epoch.next(target.index(), witnessed);
+        let next = held.epoch.next(target.index(), known);
         let succession = Succession {
             fleet_id,
             from_epoch: held.epoch,
@@ -197,6 +200,21 @@ fn check(held: &Held, state: &State) -> Result<(), StepError> {
     let text = "the freeze ran out before the commit; nothing has changed; start again, with a \
                 longer freeze_timeout if this repeats";
     Err(StepError::rejected("FREEZE_EXPIRED", text))
+}
+
+/// Where somebody served a higher epoch than the database has, the database forgot who reigns: only
+/// the recovery, a forced move that an operator let override this, commits one above both.
+fn check_known(held: &Held, state: &State, known: Epoch) -> Result<(), StepError> {
+    let is_recovery = state.kind == Kind::Forced && state.overridden;
+    if known <= held.epoch || is_recovery {
+        return Ok(());
+    }
+    let text = format!(
+        "epoch {known} was served, the database knows {} alone; nothing has changed; see \"After a \
+         restore or a promotion\" in docs/runbook.md",
+        held.epoch
+    );
+    Err(StepError::rejected(EPOCH_FORGOTTEN, text))
 }
 
 async fn open_epoch(

@@ -202,8 +202,7 @@ impl Devices {
             return Ok(Turn::Again);
         }
         if seen.is_none() {
-            let gone = [row.device.to_owned()];
-            store::tombstone::acknowledge(&mut *tx, row.fleet.as_str(), scene.hub, &gone).await?;
+            burial::confirm(&mut tx, row.fleet, row.id.sequence).await?;
         }
         commit(tx).await?;
         self.deps.sync.notify_one();

@@ -8,6 +8,7 @@ use hubshift_store::StoreError;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use crate::authority::{EPOCH_FORGOTTEN, FORGOTTEN};
 use crate::seal::KeyError;
 
 /// A refusal that the journal remembers: the same request gets it again.
@@ -74,6 +75,9 @@ pub(crate) enum DeviceError {
     /// The fleet settles after a failover.
     #[error("the registry settles after a failover; try again soon")]
     Settling(Duration),
+    /// A higher epoch was served than the database knows.
+    #[error("{}", FORGOTTEN)]
+    EpochForgotten,
     /// The hub does not answer, and certainly did nothing.
     #[error("the active hub cannot be reached: {0}; repeat with the same request_id")]
     Unreachable(String),
@@ -149,6 +153,9 @@ impl From<DeviceError> for Status {
             }
             DeviceError::Settling(after) => {
                 fault::retry(Code::FailedPrecondition, "REGISTRY_SETTLING", text, after)
+            }
+            DeviceError::EpochForgotten => {
+                fault::status(Code::FailedPrecondition, EPOCH_FORGOTTEN, text)
             }
             DeviceError::Unreachable(_) => {
                 fault::retry(Code::Unavailable, "HUB_UNREACHABLE", text, second)

@@ -247,6 +247,9 @@ fn is_open(entry: &Entry) -> bool {
 }
 
 fn check_open(view: &FleetView) -> Result<(), DeviceError> {
+    if view.is_forgotten {
+        return Err(DeviceError::EpochForgotten);
+    }
     match view.effective_mode() {
         RegistryMode::Open => Ok(()),
         RegistryMode::Settling => Err(DeviceError::Settling(Duration::from_secs(1))),

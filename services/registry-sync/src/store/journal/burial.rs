@@ -1,11 +1,12 @@
 //! Tombstones of deletions that are under way: made with the attempt, before any hub is called,
-//! and taken back when it certainly did not happen.
+//! confirmed when it happened, and taken back when it certainly did not.
 
 use hubshift_domain::id::FleetId;
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
 
 use super::Attempt;
+use crate::store::tombstone::{self, NewTombstone};
 
 /// Makes the tombstone of a deletion that is about to be tried; no hub has followed it yet. One
 /// that is there already stays as it is, but `revoked` wins: an earlier try may have happened.
@@ -34,8 +35,37 @@ pub(crate) async fn announce(
     Ok(())
 }
 
+/// The deletion of this row happened at the row's hub: its tombstone says so, whatever became of
+/// the one that was announced. Of two deletions of one life the later one's stamp stands.
+pub(crate) async fn confirm(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    sequence: i64,
+) -> Result<(), StoreError> {
+    let row = sqlx::query!(
+        "select device_id, incarnation, is_revoked, epoch, hub_id
+           from registry.journal
+          where fleet_id = $1 and sequence = $2 and operation = 'delete'",
+        fleet.as_str(),
+        sequence
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(()) };
+    let buried = NewTombstone {
+        device: &row.device_id,
+        incarnation: row.incarnation.unwrap_or(1),
+        is_revoked: row.is_revoked,
+        epoch: row.epoch,
+        sequence,
+        origin: &row.hub_id,
+    };
+    tombstone::put(&mut *connection, fleet.as_str(), &buried).await
+}
+
 /// Takes back the tombstone that this very attempt made: the device lives, or somebody else ended
-/// it. One of an earlier try at another hub stays until that hub says what became of it.
+/// it. One of an earlier try at another hub stays until that hub says what became of it, and one
+/// that a hub has followed speaks of a deletion that happened.
 pub(crate) async fn take_back(
     connection: &mut PgConnection,
     fleet: &FleetId,
@@ -45,7 +75,7 @@ pub(crate) async fn take_back(
     sqlx::query!(
         "delete from registry.tombstone t
           using registry.journal j
-          where t.fleet_id = $1 and t.device_id = $2 and t.sequence = $3
+          where t.fleet_id = $1 and t.device_id = $2 and t.sequence = $3 and t.acked_by = '{}'
             and j.fleet_id = t.fleet_id and j.sequence = t.sequence
             and j.epoch = t.epoch and j.hub_id = t.origin",
         fleet.as_str(),

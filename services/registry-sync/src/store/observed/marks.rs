@@ -132,7 +132,8 @@ pub(crate) async fn mark_missing(
     Ok(())
 }
 
-/// Devices of the same generation whose twin version is lower than it was seen before.
+/// Devices of the same generation whose twin version is lower, by a read that began at `read_time`,
+/// than it was seen before.
 pub(crate) async fn rewound_by(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -149,8 +150,8 @@ pub(crate) async fn rewound_by(
                 as r(device_id, generation_id, twin_version)
              on r.device_id = o.device_id and r.generation_id = o.generation_id
           where o.fleet_id = $1 and o.hub_id = $2 and r.twin_version < o.twin_version
-            -- A row that was read later may well show more.
-            and o.read_time <= $6
+            -- What was stored after this read began may well have been seen after it.
+            and coalesce(o.update_time, o.read_time) <= $6
           order by o.device_id",
         fleet,
         hub,
