@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::world::{EPOCH, OLD_EPOCH, World, request_id};
 
 /// The n-th event of one producer; its key's n-th version.
-fn event(number: u64, kind: EventKind, payload: Value) -> pb::Event {
+pub(crate) fn event(number: u64, kind: EventKind, payload: Value) -> pb::Event {
     pb::Event {
         origin_hub: "west".into(),
         producer: "ingest".into(),
@@ -23,12 +23,12 @@ fn event(number: u64, kind: EventKind, payload: Value) -> pb::Event {
     }
 }
 
-fn delta(number: u64, add: i64) -> pb::Event {
+pub(crate) fn delta(number: u64, add: i64) -> pb::Event {
     event(number, EventKind::Delta, json!({"add": add}))
 }
 
 /// From east, of the epoch that is over.
-fn late(number: u64, add: i64) -> pb::Event {
+pub(crate) fn late(number: u64, add: i64) -> pb::Event {
     pb::Event {
         origin_hub: "east".into(),
         epoch: OLD_EPOCH,
@@ -36,7 +36,7 @@ fn late(number: u64, add: i64) -> pb::Event {
     }
 }
 
-async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
+pub(crate) async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
     let fleet = "fleets/acme".to_owned();
     let request = pb::RecordEventsRequest {
         fleet,
@@ -54,7 +54,7 @@ async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
     answer.outcomes().collect()
 }
 
-async fn state(world: &World) -> pb::EventState {
+pub(crate) async fn state(world: &World) -> pb::EventState {
     let request = pb::GetEventStateRequest {
         fleet: "fleets/acme".into(),
         device: "d-1".into(),
@@ -70,7 +70,7 @@ async fn state(world: &World) -> pb::EventState {
         .into_inner()
 }
 
-fn sum(state: &pb::EventState) -> Value {
+pub(crate) fn sum(state: &pb::EventState) -> Value {
     state.value.as_ref().map(from_value).unwrap_or_default()
 }
 

@@ -7,6 +7,7 @@ mod bad_input;
 mod documents;
 mod events;
 mod hubs;
+mod late_events;
 mod own_store;
 mod plans;
 mod reseeds;
