@@ -4,6 +4,7 @@
 //! stored in one transaction (I19); an event of an epoch that is over changes nothing before the
 //! merge.
 
+mod ahead;
 mod effect;
 mod late;
 
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+pub(crate) use ahead::release_due;
 pub(crate) use late::merge_late;
 
 use crate::store::authority;
@@ -70,6 +72,9 @@ pub(crate) async fn take(
         .await?
         .ok_or_else(|| InboxError::NoFleet(fleet.clone()))?;
     let mut origins = lock_origins(connection, fleet, events).await?;
+    for name in origins.keys() {
+        ahead::release(connection, fleet, name, authority.epoch).await?;
+    }
     let mut taken = Vec::with_capacity(events.len());
     for event in events {
         let Some(origin) = origins.get_mut(&event.origin) else {
@@ -143,8 +148,7 @@ async fn take_one(
             released: &step.released,
             key: &key,
         };
-        let held = event::lock_value(connection, fleet, &row.at.device, &row.at.key).await?;
-        effect::take_turn(connection, fleet, held.value, &turn).await?;
+        effect::apply(connection, fleet, &turn).await?;
     }
     Ok(answer(step.decision))
 }
@@ -197,8 +201,9 @@ fn stored_state(decision: Decision) -> &'static str {
     match decision {
         Decision::Apply => "applied",
         Decision::Stale | Decision::DeadLetter => "stale",
-        Decision::Park | Decision::Ahead | Decision::Pull => "parked",
+        Decision::Park | Decision::Pull => "parked",
         Decision::Late => "late",
+        Decision::Ahead => "ahead",
     }
 }
 

@@ -1,6 +1,7 @@
 //! The inbox: what was taken of each origin, the events that wait or came late, and the values
 //! that events built.
 
+mod ahead;
 mod key;
 mod late;
 mod value;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use ahead::{AheadEvent, due_origins, hold_ahead};
 pub(crate) use key::{OriginKey, key_state, release, save_key};
 pub(crate) use late::{LateEvent, count_late, late_origin, take_late};
 pub(crate) use value::{HeldValue, built, lock_value, save_value};

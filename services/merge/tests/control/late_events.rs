@@ -8,10 +8,10 @@ use crate::events::{delta, event, late, record, state, sum};
 use crate::world::World;
 
 /// East's, when it is home again.
-const NEXT_EPOCH: u64 = 3072;
+pub(crate) const NEXT_EPOCH: u64 = 3072;
 
 /// The producer at east that `late` speaks for, home again.
-fn home(event: pb::Event) -> pb::Event {
+pub(crate) fn home(event: pb::Event) -> pb::Event {
     pb::Event {
         origin_hub: "east".into(),
         epoch: NEXT_EPOCH,
@@ -28,7 +28,7 @@ fn late_state(number: u64, value: Value) -> pb::Event {
 }
 
 /// East reigned, was lost, and reigns again.
-async fn come_home(world: &World) {
+pub(crate) async fn come_home(world: &World) {
     world
         .as_concierge(&["update authority.fleet set epoch = 3072"])
         .await;

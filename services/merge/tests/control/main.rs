@@ -2,6 +2,7 @@
 //! played by in-process servers, driven through its listener.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod ahead_events;
 mod applies;
 mod bad_input;
 mod documents;

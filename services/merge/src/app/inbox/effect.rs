@@ -20,6 +20,16 @@ pub(super) struct Turn<'a> {
     pub(super) key: &'a KeyState,
 }
 
+/// Applies them.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    turn: &Turn<'_>,
+) -> Result<(), StoreError> {
+    let held = event::lock_value(connection, fleet, &turn.at.device, &turn.at.key).await?;
+    take_turn(connection, fleet, held.value, turn).await
+}
+
 /// Applies them to the value, which the caller holds.
 pub(super) async fn take_turn(
     connection: &mut PgConnection,

@@ -88,7 +88,7 @@ pub(crate) async fn built(
                     where fleet_id = $1 and device_id = $2 and event_key = $3) as value,
                   coalesce((select applied_count from merge.event_state
                     where fleet_id = $1 and device_id = $2 and event_key = $3), 0) as "applied!",
-                  count(*) filter (where state = 'parked') as "parked!",
+                  count(*) filter (where state in ('parked', 'ahead')) as "parked!",
                   count(*) filter (where state = 'late') as "late!",
                   count(*) as "all!"
              from merge.event where fleet_id = $1 and device_id = $2 and event_key = $3"#,
