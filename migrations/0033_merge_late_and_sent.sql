@@ -9,3 +9,10 @@ create index merge_event_ahead on merge.event (fleet_id, origin, producer, origi
 update merge.event e set state = 'ahead'
   from authority.fleet f
  where f.fleet_id = e.fleet_id and e.state = 'parked' and e.epoch > f.epoch;
+
+-- Parked events that a later version passed: they were left open.
+update merge.event e set state = 'stale'
+  from merge.event_key k
+ where k.fleet_id = e.fleet_id and k.origin = e.origin and k.producer = e.producer
+   and k.device_id = e.device_id and k.event_key = e.event_key
+   and e.state = 'parked' and (e.key_version <= k.last_version or k.is_deleted);

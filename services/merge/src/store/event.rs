@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub(crate) use ahead::{AheadEvent, due_origins, hold_ahead};
-pub(crate) use key::{OriginKey, key_state, release, save_key};
+pub(crate) use key::{OriginKey, close_passed, key_state, release, save_key};
 pub(crate) use late::{LateEvent, count_late, late_origin, take_late};
 pub(crate) use value::{HeldValue, built, lock_value, save_value};
 

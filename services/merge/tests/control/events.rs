@@ -98,6 +98,31 @@ async fn an_older_state_does_not_overwrite_a_newer_one() {
 }
 
 #[tokio::test]
+async fn what_waits_is_closed_when_something_later_takes_its_place() {
+    use EventOutcome::{Applied, Parked};
+    let world = World::new().await;
+    let at_version = |number, key_version| pb::Event {
+        key_version,
+        ..delta(number, 1)
+    };
+    let all = event(3, EventKind::State, json!(6));
+    let all = pb::Event {
+        key_version: 6,
+        ..all
+    };
+    let outcomes = record(&world, vec![at_version(1, 2), at_version(2, 9), all]).await;
+    assert_eq!(outcomes, [Parked, Parked, Applied]);
+    let passed = state(&world).await;
+    assert_eq!((sum(&passed), passed.parked_count), (json!(6), 1));
+    let gone = pb::Event {
+        key_version: 7,
+        ..event(4, EventKind::Delete, Value::Null)
+    };
+    assert_eq!(record(&world, vec![gone]).await, [Applied]);
+    assert_eq!(state(&world).await.parked_count, 0);
+}
+
+#[tokio::test]
 async fn late_events_change_nothing_before_the_merge_and_count_once_in_it() {
     use EventOutcome::{Applied, Duplicate, Late};
     let world = World::new().await;

@@ -49,6 +49,7 @@ pub(super) async fn take_turn(
         value = effect(&value, kind, &payload);
         event::save_value(connection, fleet, &at.device, &at.key, &value).await?;
     }
+    event::close_passed(connection, fleet, at, turn.key).await?;
     event::save_key(connection, fleet, at, turn.key).await
 }
 

@@ -105,3 +105,28 @@ pub(crate) async fn release(
     let said = row.map(|row| Ok::<_, StoreError>((kind(&row.kind)?, row.payload)));
     said.transpose()
 }
+
+/// Closes the parked events of a key that will not be applied any more: a later version was, or the
+/// key was deleted.
+pub(crate) async fn close_passed(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    at: &OriginKey,
+    key: &KeyState,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update merge.event set state = 'stale'
+          where fleet_id = $1 and origin = $2 and producer = $3 and device_id = $4
+            and event_key = $5 and state = 'parked' and (key_version <= $6 or $7)",
+        fleet.as_str(),
+        at.origin.hub,
+        at.origin.producer,
+        at.device,
+        at.key,
+        signed(key.last()),
+        key.is_deleted()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
