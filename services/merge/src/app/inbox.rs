@@ -94,15 +94,15 @@ async fn lock_origins(
     fleet: &FleetId,
     events: &[NewEvent],
 ) -> Result<BTreeMap<Origin, OriginState>, StoreError> {
-    let mut names: Vec<&Origin> = events.iter().map(|event| &event.origin).collect();
-    names.sort();
-    names.dedup();
+    let mut ids: BTreeMap<&Origin, Vec<String>> = BTreeMap::new();
+    for event in events {
+        let of_origin = ids.entry(&event.origin).or_default();
+        of_origin.push(event.event_id.clone());
+    }
     let mut origins = BTreeMap::new();
-    for name in names {
-        origins.insert(
-            name.clone(),
-            event::lock_origin(connection, fleet, name).await?,
-        );
+    for (name, ids) in ids {
+        let state = event::lock_origin(connection, fleet, name, &ids).await?;
+        origins.insert(name.clone(), state);
     }
     Ok(origins)
 }

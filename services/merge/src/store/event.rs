@@ -41,11 +41,13 @@ pub(crate) struct EventRow {
 }
 
 /// Holds an origin's row until the transaction ends and reads what was taken of it. The ids of
-/// the last events come with it, to tell a repeated event from another one under its name.
+/// the last events come with it, and those of `ids` that were ever used, to tell a repeated event
+/// from another one under its name.
 pub(crate) async fn lock_origin(
     connection: &mut PgConnection,
     fleet: &FleetId,
     origin: &Origin,
+    ids: &[String],
 ) -> Result<OriginState, StoreError> {
     sqlx::query!(
         "insert into merge.event_origin (fleet_id, origin, producer) values ($1, $2, $3)
@@ -65,11 +67,25 @@ pub(crate) async fn lock_origin(
         origin.hub,
         origin.producer
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
     for event in seen {
         let hash = <[u8; 32]>::try_from(event.payload_sha256).unwrap_or_default();
         state.remember(unsigned(event.origin_seq), &event.event_id, hash);
+    }
+    let used = sqlx::query!(
+        "select event_id, payload_sha256 from merge.event
+          where fleet_id = $1 and origin = $2 and producer = $3 and event_id = any($4)",
+        fleet.as_str(),
+        origin.hub,
+        origin.producer,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    for event in used {
+        let hash = <[u8; 32]>::try_from(event.payload_sha256).unwrap_or_default();
+        state.recall(&event.event_id, hash);
     }
     Ok(state)
 }

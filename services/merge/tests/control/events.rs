@@ -3,6 +3,7 @@
 use hubshift_api::json::{from_value, to_value};
 use hubshift_api::pb::merge as pb;
 use hubshift_api::pb::merge::{EventKind, EventOutcome};
+use hubshift_testkit::pg::Role;
 use serde_json::{Value, json};
 
 use crate::world::{EPOCH, OLD_EPOCH, World, request_id};
@@ -154,4 +155,40 @@ async fn an_event_that_says_something_else_under_the_same_id_is_never_applied() 
         [EventOutcome::DeadLetter]
     );
     assert_eq!(sum(&state(&world).await), json!(1));
+}
+
+/// As if 5,000 events had been taken, of which the service remembers the ids of the last 4,096.
+async fn long_ago(world: &World) {
+    let statements = [
+        "insert into merge.event
+                (fleet_id, origin, producer, origin_seq, event_id, epoch, device_id, event_key,
+                 key_version, kind, payload, payload_sha256, state)
+         select 'acme', 'west', 'ingest', n, 'e-' || n, 2049, 'd-1', 'count', n, 'delta',
+                '{\"add\": 1}'::jsonb, decode(repeat('00', 32), 'hex'), 'applied'
+           from generate_series(2, 5000) n",
+        "update merge.event_origin set low_water = 5000",
+        "update merge.event_key set last_version = 5000",
+    ];
+    world.run_as(Role::Merge, &statements).await;
+}
+
+#[tokio::test]
+async fn an_id_that_was_used_long_ago_holds_nothing_up() {
+    use EventOutcome::{Applied, DeadLetter, Duplicate};
+    let world = World::new().await;
+    assert_eq!(record(&world, vec![delta(1, 1)]).await, [Applied]);
+    long_ago(&world).await;
+    let next = |number, key_version| pb::Event {
+        key_version,
+        ..delta(number, 1)
+    };
+    let again = |number, like| pb::Event {
+        origin_seq: number,
+        ..delta(like, 1)
+    };
+    let outcomes = record(&world, vec![next(5001, 5001), again(5002, 1)]).await;
+    assert_eq!(outcomes, [Applied, Duplicate]);
+    let outcomes = record(&world, vec![again(5003, 2), next(5004, 5002)]).await;
+    assert_eq!(outcomes, [DeadLetter, Applied]);
+    assert_eq!(sum(&state(&world).await), json!(3));
 }
