@@ -1,5 +1,6 @@
-//! What would otherwise grow for ever: stored answers of old requests, and the workflows of old
-//! merges; and the gauge that alerts watch. No input, no retry inside: the next tick is the retry.
+//! What no call does: events whose epoch has come are decided on; what would otherwise grow for
+//! ever is forgotten, stored answers of old requests and the workflows of old merges; the gauge
+//! that alerts watch is set. No input, no retry inside: the next tick is the retry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use hubshift_store::{StoreError, idem};
 use rand::Rng as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, inbox};
 use crate::store::conflict;
 use crate::workflows::merge::MergeFlow;
 
@@ -18,8 +19,22 @@ const KEEP: f64 = 30.0 * 86_400.0;
 /// Answers forgotten in one tick.
 const ANSWERS: i64 = 10_000;
 
-/// Ticks until cancelled, with some jitter so that replicas don't march in step.
-pub(crate) async fn run(app: Arc<App>, every: Duration, cancel: CancellationToken) {
+/// Decides on events whose epoch has come, until cancelled.
+pub(crate) async fn follow_epochs(app: Arc<App>, every: Duration, cancel: CancellationToken) {
+    while !cancel.is_cancelled() {
+        match inbox::release_due(&app.pool).await {
+            Ok(released) => tracing::trace!(released, "decided on events that were ahead"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "events stay ahead, the next tick tries again");
+            }
+        }
+        pause(every, &cancel).await;
+    }
+}
+
+/// Tidies up until cancelled.
+pub(crate) async fn tidy(app: Arc<App>, every: Duration, cancel: CancellationToken) {
     while !cancel.is_cancelled() {
         match tick(&app).await {
             Ok(forgotten) => tracing::trace!(forgotten, "tidied up"),
@@ -28,10 +43,15 @@ pub(crate) async fn run(app: Arc<App>, every: Duration, cancel: CancellationToke
                 tracing::debug!(error, "not tidied up, the next tick tries again");
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(every.mul_f64(rand::rng().random_range(0.9..1.1))) => {}
-            () = cancel.cancelled() => {}
-        }
+        pause(every, &cancel).await;
+    }
+}
+
+/// With some jitter, so that replicas don't march in step.
+async fn pause(every: Duration, cancel: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(every.mul_f64(rand::rng().random_range(0.9..1.1))) => {}
+        () = cancel.cancelled() => {}
     }
 }
 

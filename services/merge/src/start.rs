@@ -35,6 +35,8 @@ use crate::workflows::merge::MergeFlow;
 const GRACE: Duration = Duration::from_secs(10);
 /// Connections to the database.
 const MAX_CONNECTIONS: u32 = 20;
+/// How often events are looked for whose epoch has come.
+const FOLLOW: Duration = Duration::from_secs(2);
 /// How often is tidied up.
 const TIDY: Duration = Duration::from_secs(30);
 
@@ -91,7 +93,11 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
         "flow",
         engine.with(MergeFlow::new(app.clone())).run(stop.clone()),
     );
-    tasks.spawn("housekeeping", reconcilers::run(app, TIDY, stop.clone()));
+    tasks.spawn(
+        "epochs",
+        reconcilers::follow_epochs(app.clone(), FOLLOW, stop.clone()),
+    );
+    tasks.spawn("housekeeping", reconcilers::tidy(app, TIDY, stop.clone()));
     let task = tokio::spawn(async move {
         stop.cancelled().await;
         tasks.shutdown(GRACE).await;

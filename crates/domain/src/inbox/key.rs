@@ -5,6 +5,7 @@
 //! state:  version > last ─▶ Apply (and what now follows it is released), else Stale
 //! delta:  last + 1 ─▶ Apply and release, above ─▶ Park (Pull when too many), else Stale
 //! delete: Apply once; everything after it is Stale
+//! late, in the merge: the same order without regard to the epoch; a deletion ends nothing
 //! ```
 
 use std::collections::BTreeMap;
@@ -150,6 +151,25 @@ impl KeyState {
             EventKind::State => self.state(event.key_version),
             EventKind::Delta => self.delta(event.key_version, now.time),
             EventKind::Delete => self.delete(event.key_version),
+        }
+    }
+
+    /// Decides what becomes of a late event when the merge takes it: it takes its place in the
+    /// order of its key. A late deletion ends nothing, as what came after its epoch stands; it is
+    /// only not waited for any more.
+    pub fn decide_late(&mut self, event: &Event, time: OffsetDateTime) -> Step {
+        let version = event.key_version;
+        match event.kind {
+            EventKind::Delete if self.deleted || version <= self.last => Step::of(Decision::Stale),
+            EventKind::Delete => self.applied(version),
+            EventKind::State | EventKind::Delta => {
+                let now = Now {
+                    epoch: event.epoch,
+                    deleted_up_to: 0,
+                    time,
+                };
+                self.decide(event, &now)
+            }
         }
     }
 
@@ -302,6 +322,30 @@ mod tests {
             Decision::Stale
         );
         assert_eq!(key, KeyState::default());
+    }
+
+    #[test]
+    fn a_late_event_takes_its_place_in_the_order_of_its_key() {
+        let mut key = KeyState::default();
+        let start = OffsetDateTime::UNIX_EPOCH;
+        let late = |key: &mut KeyState, kind, version| {
+            let step = key.decide_late(&event(kind, version, 4), start);
+            (step.decision, step.released)
+        };
+        decide(&mut key, EventKind::Delta, 1);
+        decide(&mut key, EventKind::Delta, 3);
+        let delta = EventKind::Delta;
+        assert_eq!(late(&mut key, delta, 1), (Decision::Stale, vec![]));
+        assert_eq!(late(&mut key, delta, 5), (Decision::Park, vec![]));
+        assert_eq!(late(&mut key, delta, 2), (Decision::Apply, vec![3]));
+        let deletion = late(&mut key, EventKind::Delete, 4);
+        assert_eq!(deletion, (Decision::Apply, vec![5]));
+        assert!(!key.is_deleted());
+        decide(&mut key, EventKind::Delete, 6);
+        assert_eq!(
+            late(&mut key, EventKind::State, 7),
+            (Decision::Stale, vec![])
+        );
     }
 
     #[test]

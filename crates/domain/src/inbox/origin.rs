@@ -1,7 +1,8 @@
 //! Which events of one origin were received.
 //!
 //! Durable are the low-water mark and the numbers above it; event ids and payload hashes are
-//! remembered for a while, to tell a repeated event from another one under the same name.
+//! remembered for a while, to tell a repeated event from another one under the same name. Who
+//! stores ids for longer recalls those that come again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,7 @@ pub struct OriginState {
     above: BTreeSet<u64>,
     seen: BTreeMap<u64, Seen>,
     by_id: BTreeMap<String, u64>,
+    recalled: BTreeMap<String, PayloadHash>,
 }
 
 impl OriginState {
@@ -70,6 +72,11 @@ impl OriginState {
         self.seen.insert(seq, Seen { event_id, hash });
     }
 
+    /// Tells the state that an id was used, by an event that it may have forgotten.
+    pub fn recall(&mut self, event_id: &str, hash: PayloadHash) {
+        self.recalled.insert(event_id.to_owned(), hash);
+    }
+
     /// Takes an event in, and says whether it is new.
     pub fn accept(&mut self, seq: u64, event_id: &str, hash: PayloadHash) -> Accepted {
         if let Some(seen) = self.seen.get(&seq) {
@@ -96,10 +103,11 @@ impl OriginState {
     }
 
     fn verdict_by_id(&self, event_id: &str, hash: PayloadHash) -> Accepted {
-        let other = self.by_id.get(event_id).and_then(|seq| self.seen.get(seq));
-        match other {
+        let remembered = self.by_id.get(event_id).and_then(|seq| self.seen.get(seq));
+        let recalled = self.recalled.get(event_id);
+        match remembered.map(|seen| &seen.hash).or(recalled) {
             None => Accepted::Fresh,
-            Some(seen) if seen.hash == hash => Accepted::Duplicate,
+            Some(before) if *before == hash => Accepted::Duplicate,
             Some(_) => Accepted::Equivocation,
         }
     }
@@ -171,6 +179,17 @@ mod tests {
         assert_eq!(state.accept(2, "a", [2; 32]), Accepted::Equivocation);
         assert_eq!(state.accept(3, "a", [1; 32]), Accepted::Duplicate);
         assert_eq!(state.low_water(), 3);
+    }
+
+    #[test]
+    fn a_recalled_id_is_known_however_much_came_since() {
+        let mut state = OriginState::restore(2 * WINDOW, []);
+        state.recall("a", [1; 32]);
+        let next = 2 * WINDOW + 1;
+        assert_eq!(state.accept(next, "b", [1; 32]), Accepted::Fresh);
+        assert_eq!(state.accept(next + 1, "a", [1; 32]), Accepted::Duplicate);
+        assert_eq!(state.accept(next + 2, "a", [2; 32]), Accepted::Equivocation);
+        assert_eq!(state.low_water(), next + 2);
     }
 
     #[test]

@@ -4,13 +4,17 @@
 //! stored in one transaction (I19); an event of an epoch that is over changes nothing before the
 //! merge.
 
+mod ahead;
+mod effect;
+mod late;
+
 use std::collections::BTreeMap;
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::FleetId;
 use hubshift_domain::identity::canonical_json;
 use hubshift_domain::inbox::{
-    Accepted, Decision, Envelope, Event, EventKind, KeyState, Now, OriginState, Step, receive,
+    Accepted, Decision, Envelope, Event, EventKind, Now, OriginState, receive,
 };
 use hubshift_store::StoreError;
 use serde_json::{Value, json};
@@ -18,8 +22,11 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+pub(crate) use ahead::release_due;
+pub(crate) use late::merge_late;
+
 use crate::store::authority;
-use crate::store::event::{self, EventRow, Origin};
+use crate::store::event::{self, EventRow, Origin, OriginKey};
 
 /// Why events were not taken.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +72,9 @@ pub(crate) async fn take(
         .await?
         .ok_or_else(|| InboxError::NoFleet(fleet.clone()))?;
     let mut origins = lock_origins(connection, fleet, events).await?;
+    for name in origins.keys() {
+        ahead::release(connection, fleet, name, authority.epoch).await?;
+    }
     let mut taken = Vec::with_capacity(events.len());
     for event in events {
         let Some(origin) = origins.get_mut(&event.origin) else {
@@ -84,15 +94,15 @@ async fn lock_origins(
     fleet: &FleetId,
     events: &[NewEvent],
 ) -> Result<BTreeMap<Origin, OriginState>, StoreError> {
-    let mut names: Vec<&Origin> = events.iter().map(|event| &event.origin).collect();
-    names.sort();
-    names.dedup();
+    let mut ids: BTreeMap<&Origin, Vec<String>> = BTreeMap::new();
+    for event in events {
+        let of_origin = ids.entry(&event.origin).or_default();
+        of_origin.push(event.event_id.clone());
+    }
     let mut origins = BTreeMap::new();
-    for name in names {
-        origins.insert(
-            name.clone(),
-            event::lock_origin(connection, fleet, name).await?,
-        );
+    for (name, ids) in ids {
+        let state = event::lock_origin(connection, fleet, name, &ids).await?;
+        origins.insert(name.clone(), state);
     }
     Ok(origins)
 }
@@ -105,9 +115,7 @@ async fn take_one(
     epoch: Epoch,
 ) -> Result<Taken, StoreError> {
     let row = row(new);
-    let (last, deleted) = event::key_version(connection, fleet, &row).await?;
-    let parked = event::parked(connection, fleet, &row).await?;
-    let mut key = KeyState::restore(last, deleted, parked);
+    let mut key = event::key_state(connection, fleet, &row.at).await?;
     let now = Now {
         epoch,
         deleted_up_to: 0,
@@ -133,86 +141,30 @@ async fn take_one(
         return Ok(Taken::DeadLetter);
     }
     event::insert(connection, fleet, &row, stored_state(step.decision)).await?;
-    apply(connection, fleet, &row, &key, &step).await?;
-    Ok(answer(step.decision))
-}
-
-/// The effect of an event, and of those that waited for it.
-async fn apply(
-    connection: &mut PgConnection,
-    fleet: &FleetId,
-    row: &EventRow,
-    key: &KeyState,
-    step: &Step,
-) -> Result<(), StoreError> {
-    if step.decision != Decision::Apply {
-        return Ok(());
-    }
-    let mut value = event::lock_value(connection, fleet, &row.device, &row.key).await?;
-    value = effect(value, &row.kind, &row.payload);
-    event::save_value(connection, fleet, &row.device, &row.key, &value).await?;
-    for version in &step.released {
-        let Some((kind, payload)) = event::release(connection, fleet, row, *version).await? else {
-            continue;
+    if step.decision == Decision::Apply {
+        let turn = effect::Turn {
+            at: &row.at,
+            said: Some((row.kind, &row.payload)),
+            released: &step.released,
+            key: &key,
         };
-        value = effect(value, &kind, &payload);
-        event::save_value(connection, fleet, &row.device, &row.key, &value).await?;
+        effect::apply(connection, fleet, &turn).await?;
     }
-    event::save_key_version(connection, fleet, row, key.last(), key.is_deleted()).await
-}
-
-/// What an event makes of a value: a state replaces it, a delta `{"add": n}` adds to it, a
-/// deletion empties it.
-fn effect(value: Value, kind: &str, payload: &Value) -> Value {
-    match EventKind::parse(kind) {
-        Some(EventKind::State) => payload.clone(),
-        Some(EventKind::Delta) => add(&value, payload.get("add").unwrap_or(&Value::Null)),
-        Some(EventKind::Delete) | None => Value::Null,
-    }
-}
-
-fn add(value: &Value, more: &Value) -> Value {
-    if let (Some(a), Some(b)) = (
-        value.as_i64().or(value.is_null().then_some(0)),
-        more.as_i64(),
-    ) {
-        return json!(a.saturating_add(b));
-    }
-    json!(value.as_f64().unwrap_or(0.0) + more.as_f64().unwrap_or(0.0))
-}
-
-/// Applies at most `limit` late events, each once, in the order of their origins. Returns how
-/// many there were; the merge repeats it until there are none.
-pub(crate) async fn merge_late(
-    connection: &mut PgConnection,
-    fleet: &FleetId,
-    limit: i64,
-) -> Result<usize, StoreError> {
-    let late = event::take_late(connection, fleet, limit).await?;
-    for event in &late {
-        let (device, key) = (event.device.as_str(), event.key.as_str());
-        let value = event::lock_value(connection, fleet, device, key).await?;
-        // A late state is older than what this side knows; only when there is nothing is it news.
-        let is_news = event.kind != EventKind::State.as_str() || value.is_null();
-        if is_news && event.kind != EventKind::Delete.as_str() {
-            let value = effect(value, &event.kind, &event.payload);
-            event::save_value(connection, fleet, device, key, &value).await?;
-        }
-        event::advance_key(connection, fleet, event).await?;
-    }
-    Ok(late.len())
+    Ok(answer(step.decision))
 }
 
 fn row(new: &NewEvent) -> EventRow {
     EventRow {
-        origin: new.origin.clone(),
+        at: OriginKey {
+            origin: new.origin.clone(),
+            device: new.device.clone(),
+            key: new.key.clone(),
+        },
         seq: i64::try_from(new.seq).unwrap_or(i64::MAX),
         event_id: new.event_id.clone(),
         epoch: new.epoch.as_i64(),
-        device: new.device.clone(),
-        key: new.key.clone(),
         key_version: i64::try_from(new.key_version).unwrap_or(i64::MAX),
-        kind: new.kind.as_str().to_owned(),
+        kind: new.kind,
         payload: new.payload.clone(),
         hash: hash(new).to_vec(),
     }
@@ -249,8 +201,9 @@ fn stored_state(decision: Decision) -> &'static str {
     match decision {
         Decision::Apply => "applied",
         Decision::Stale | Decision::DeadLetter => "stale",
-        Decision::Park | Decision::Ahead | Decision::Pull => "parked",
+        Decision::Park | Decision::Pull => "parked",
         Decision::Late => "late",
+        Decision::Ahead => "ahead",
     }
 }
 

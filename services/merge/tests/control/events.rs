@@ -3,12 +3,13 @@
 use hubshift_api::json::{from_value, to_value};
 use hubshift_api::pb::merge as pb;
 use hubshift_api::pb::merge::{EventKind, EventOutcome};
+use hubshift_testkit::pg::Role;
 use serde_json::{Value, json};
 
 use crate::world::{EPOCH, OLD_EPOCH, World, request_id};
 
 /// The n-th event of one producer; its key's n-th version.
-fn event(number: u64, kind: EventKind, payload: Value) -> pb::Event {
+pub(crate) fn event(number: u64, kind: EventKind, payload: Value) -> pb::Event {
     pb::Event {
         origin_hub: "west".into(),
         producer: "ingest".into(),
@@ -23,12 +24,12 @@ fn event(number: u64, kind: EventKind, payload: Value) -> pb::Event {
     }
 }
 
-fn delta(number: u64, add: i64) -> pb::Event {
+pub(crate) fn delta(number: u64, add: i64) -> pb::Event {
     event(number, EventKind::Delta, json!({"add": add}))
 }
 
 /// From east, of the epoch that is over.
-fn late(number: u64, add: i64) -> pb::Event {
+pub(crate) fn late(number: u64, add: i64) -> pb::Event {
     pb::Event {
         origin_hub: "east".into(),
         epoch: OLD_EPOCH,
@@ -36,7 +37,7 @@ fn late(number: u64, add: i64) -> pb::Event {
     }
 }
 
-async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
+pub(crate) async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
     let fleet = "fleets/acme".to_owned();
     let request = pb::RecordEventsRequest {
         fleet,
@@ -54,7 +55,7 @@ async fn record(world: &World, events: Vec<pb::Event>) -> Vec<EventOutcome> {
     answer.outcomes().collect()
 }
 
-async fn state(world: &World) -> pb::EventState {
+pub(crate) async fn state(world: &World) -> pb::EventState {
     let request = pb::GetEventStateRequest {
         fleet: "fleets/acme".into(),
         device: "d-1".into(),
@@ -70,7 +71,7 @@ async fn state(world: &World) -> pb::EventState {
         .into_inner()
 }
 
-fn sum(state: &pb::EventState) -> Value {
+pub(crate) fn sum(state: &pb::EventState) -> Value {
     state.value.as_ref().map(from_value).unwrap_or_default()
 }
 
@@ -95,6 +96,31 @@ async fn an_older_state_does_not_overwrite_a_newer_one() {
     let outcomes = record(&world, vec![set(2, 20), set(1, 10)]).await;
     assert_eq!(outcomes, [Applied, Stale]);
     assert_eq!(sum(&state(&world).await), json!(20));
+}
+
+#[tokio::test]
+async fn what_waits_is_closed_when_something_later_takes_its_place() {
+    use EventOutcome::{Applied, Parked};
+    let world = World::new().await;
+    let at_version = |number, key_version| pb::Event {
+        key_version,
+        ..delta(number, 1)
+    };
+    let all = event(3, EventKind::State, json!(6));
+    let all = pb::Event {
+        key_version: 6,
+        ..all
+    };
+    let outcomes = record(&world, vec![at_version(1, 2), at_version(2, 9), all]).await;
+    assert_eq!(outcomes, [Parked, Parked, Applied]);
+    let passed = state(&world).await;
+    assert_eq!((sum(&passed), passed.parked_count), (json!(6), 1));
+    let gone = pb::Event {
+        key_version: 7,
+        ..event(4, EventKind::Delete, Value::Null)
+    };
+    assert_eq!(record(&world, vec![gone]).await, [Applied]);
+    assert_eq!(state(&world).await.parked_count, 0);
 }
 
 #[tokio::test]
@@ -129,4 +155,40 @@ async fn an_event_that_says_something_else_under_the_same_id_is_never_applied() 
         [EventOutcome::DeadLetter]
     );
     assert_eq!(sum(&state(&world).await), json!(1));
+}
+
+/// As if 5,000 events had been taken, of which the service remembers the ids of the last 4,096.
+async fn long_ago(world: &World) {
+    let statements = [
+        "insert into merge.event
+                (fleet_id, origin, producer, origin_seq, event_id, epoch, device_id, event_key,
+                 key_version, kind, payload, payload_sha256, state)
+         select 'acme', 'west', 'ingest', n, 'e-' || n, 2049, 'd-1', 'count', n, 'delta',
+                '{\"add\": 1}'::jsonb, decode(repeat('00', 32), 'hex'), 'applied'
+           from generate_series(2, 5000) n",
+        "update merge.event_origin set low_water = 5000",
+        "update merge.event_key set last_version = 5000",
+    ];
+    world.run_as(Role::Merge, &statements).await;
+}
+
+#[tokio::test]
+async fn an_id_that_was_used_long_ago_holds_nothing_up() {
+    use EventOutcome::{Applied, DeadLetter, Duplicate};
+    let world = World::new().await;
+    assert_eq!(record(&world, vec![delta(1, 1)]).await, [Applied]);
+    long_ago(&world).await;
+    let next = |number, key_version| pb::Event {
+        key_version,
+        ..delta(number, 1)
+    };
+    let again = |number, like| pb::Event {
+        origin_seq: number,
+        ..delta(like, 1)
+    };
+    let outcomes = record(&world, vec![next(5001, 5001), again(5002, 1)]).await;
+    assert_eq!(outcomes, [Applied, Duplicate]);
+    let outcomes = record(&world, vec![again(5003, 2), next(5004, 5002)]).await;
+    assert_eq!(outcomes, [DeadLetter, Applied]);
+    assert_eq!(sum(&state(&world).await), json!(3));
 }

@@ -2,11 +2,13 @@
 //! played by in-process servers, driven through its listener.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod ahead_events;
 mod applies;
 mod bad_input;
 mod documents;
 mod events;
 mod hubs;
+mod late_events;
 mod own_store;
 mod plans;
 mod reseeds;

@@ -130,7 +130,12 @@ impl World {
     }
 
     pub(crate) async fn as_concierge(&self, statements: &[&'static str]) {
-        let pool = self.database.connect(Role::Concierge).await.unwrap();
+        self.run_as(Role::Concierge, statements).await;
+    }
+
+    /// Runs statements on the world's database.
+    pub(crate) async fn run_as(&self, role: Role, statements: &[&'static str]) {
+        let pool = self.database.connect(role).await.unwrap();
         for statement in statements {
             sqlx::query(*statement).execute(&pool).await.unwrap();
         }

@@ -7,13 +7,22 @@ use sqlx::PgConnection;
 
 use super::unsigned;
 
-/// The value of a key, held until the transaction ends; null when no event built it yet.
+/// The value of a key, held until the transaction ends.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldValue {
+    /// Null when no event built it yet, and after a deletion.
+    pub(crate) value: Value,
+    /// How many events were applied to it.
+    pub(crate) applied_count: i64,
+}
+
+/// Reads the value of a key and holds it until the transaction ends.
 pub(crate) async fn lock_value(
     connection: &mut PgConnection,
     fleet: &FleetId,
     device: &str,
     key: &str,
-) -> Result<Value, StoreError> {
+) -> Result<HeldValue, StoreError> {
     sqlx::query!(
         "insert into merge.event_state (fleet_id, device_id, event_key) values ($1, $2, $3)
          on conflict on constraint merge_event_state_pk do nothing",
@@ -23,8 +32,9 @@ pub(crate) async fn lock_value(
     )
     .execute(&mut *connection)
     .await?;
-    let value = sqlx::query_scalar!(
-        "select value from merge.event_state
+    let held = sqlx::query_as!(
+        HeldValue,
+        "select value, applied_count from merge.event_state
           where fleet_id = $1 and device_id = $2 and event_key = $3 for update",
         fleet.as_str(),
         device,
@@ -32,7 +42,7 @@ pub(crate) async fn lock_value(
     )
     .fetch_one(connection)
     .await?;
-    Ok(value)
+    Ok(held)
 }
 
 /// Stores the value of a key after one more event.
@@ -78,7 +88,7 @@ pub(crate) async fn built(
                     where fleet_id = $1 and device_id = $2 and event_key = $3) as value,
                   coalesce((select applied_count from merge.event_state
                     where fleet_id = $1 and device_id = $2 and event_key = $3), 0) as "applied!",
-                  count(*) filter (where state = 'parked') as "parked!",
+                  count(*) filter (where state in ('parked', 'ahead')) as "parked!",
                   count(*) filter (where state = 'late') as "late!",
                   count(*) as "all!"
              from merge.event where fleet_id = $1 and device_id = $2 and event_key = $3"#,

@@ -1,0 +1,18 @@
+-- Owner: merge. An event of an epoch that is not known yet waits for the epoch, not for the events
+-- before it.
+-- Lock impact: merge.event exclusively, while its rows are looked at once.
+alter table merge.event drop constraint merge_event_state;
+alter table merge.event add constraint merge_event_state check (state in
+    ('applied', 'stale', 'parked', 'late', 'merged', 'ahead'));
+create index merge_event_ahead on merge.event (fleet_id, origin, producer, origin_seq)
+    where state = 'ahead';
+update merge.event e set state = 'ahead'
+  from authority.fleet f
+ where f.fleet_id = e.fleet_id and e.state = 'parked' and e.epoch > f.epoch;
+
+-- Parked events that a later version passed: they were left open.
+update merge.event e set state = 'stale'
+  from merge.event_key k
+ where k.fleet_id = e.fleet_id and k.origin = e.origin and k.producer = e.producer
+   and k.device_id = e.device_id and k.event_key = e.event_key
+   and e.state = 'parked' and (e.key_version <= k.last_version or k.is_deleted);
