@@ -158,7 +158,7 @@ fn client(ca: Option<&Path>) -> Result<Client, PeersError> {
             key: None,
             server_name: None,
         };
-        let mut tls = ClientConfig::clone(&trusted.rustls()?);
+        let mut tls = (*trusted.rustls()?).clone();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         builder = builder.use_preconfigured_tls(tls);
     }
