@@ -76,6 +76,6 @@ fn has_effect(late: &LateEvent, held: &HeldValue) -> bool {
     match late.kind {
         EventKind::Delete => false,
         EventKind::State => is_news && !late.is_superseded,
-        EventKind::Delta => !is_gone && !(is_news && late.is_superseded),
+        EventKind::Delta => !(is_gone || is_news && late.is_superseded),
     }
 }
