@@ -12,7 +12,6 @@ use std::time::Duration;
 use hubshift_domain::id::FleetId;
 use hubshift_shell::tls::{ClientTls, TlsError};
 use reqwest::{Client, Url, redirect};
-use rustls::ClientConfig;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 

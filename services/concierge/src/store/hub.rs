@@ -221,16 +221,19 @@ pub(crate) async fn enthrone(
     Ok(done.rows_affected() == 1)
 }
 
-/// Quarantines the hubs that a move left which never came to its end: nobody looked what was
-/// changed there past the freeze. Returns which.
-pub(crate) async fn quarantine_left(
+/// Quarantines every hub in one of these states: nobody looked what was changed there. Returns
+/// which.
+pub(crate) async fn quarantine(
     connection: &mut PgConnection,
     fleet_id: &str,
+    from: &[HubState],
 ) -> Result<Vec<String>, StoreError> {
+    let names = names(from);
     let hubs = sqlx::query_scalar!(
         "update authority.hub set state = 'quarantined', update_time = clock_timestamp()
-          where fleet_id = $1 and state in ('draining', 'fenced') returning hub_id",
-        fleet_id
+          where fleet_id = $1 and state = any($2) returning hub_id",
+        fleet_id,
+        &names
     )
     .fetch_all(connection)
     .await?;

@@ -2,7 +2,7 @@
 
 use hubshift_api::fault;
 use hubshift_api::pb::concierge::FailoverKind;
-use hubshift_api::pb::types::{RegistryMode, TaskState};
+use hubshift_api::pb::types::{HubState, RegistryMode, TaskState};
 use hubshift_testkit::eventually;
 use hubshift_testkit::pg::Role;
 use uuid::Uuid;
@@ -62,4 +62,33 @@ async fn a_move_that_stands_below_a_served_epoch_does_not_commit_but_the_recover
     assert!(fleet.epoch > served && fleet.epoch % 1024 == 1);
     let is_over = || async { world.fleet().await.alerts.is_empty() };
     assert!(eventually(PATIENCE, is_over).await);
+}
+
+#[tokio::test]
+async fn a_forgotten_epoch_is_recovered_at_the_hub_where_the_devices_are() {
+    let world = World::new().await;
+    let mut stay = order(FailoverKind::Forced);
+    stay.target_hub = "east".into();
+    stay.acknowledge_loss_bound = "any".into();
+    let refused = world.start(stay.clone()).await.unwrap_err();
+    assert!(refused.message().contains("target_hub"), "{refused}");
+    stay.override_checks = true;
+    let refused = world.start(stay.clone()).await.unwrap_err();
+    assert_eq!(fault::reason(&refused), "PRECHECK_BLOCKED", "{refused}");
+
+    let served = world.fleet().await.epoch + 4_096;
+    witness(&world, served).await;
+    let is_told = || async { world.fleet().await.alerts == ["EPOCH_FORGOTTEN"] };
+    assert!(eventually(PATIENCE, is_told).await);
+    stay.request_id = Uuid::new_v4().to_string();
+    let name = world.start(stay).await.unwrap().name;
+    let recovered = world.done(&name).await;
+    assert_eq!(recovered.state(), TaskState::Succeeded, "{recovered:#?}");
+    let fleet = world.fleet().await;
+    assert!(fleet.epoch > served && fleet.epoch % 1024 == 0);
+    assert_eq!(fleet.active_hub, "east");
+    // West may have reigned in what was forgotten.
+    assert_eq!(world.hub_state("west").await, HubState::Quarantined);
+    let owing: Vec<_> = fleet.debts.iter().map(|debt| debt.hub.as_str()).collect();
+    assert_eq!(owing, ["west"]);
 }

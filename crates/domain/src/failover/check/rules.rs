@@ -64,6 +64,12 @@ pub(super) fn target_standby(facts: &Facts) -> Check {
             "target_standby",
             "the target reigned until the move that this one takes over from",
         ),
+        HubState::Active if facts.kind == Kind::Forced && facts.epoch_forgotten => block(
+            "target_standby",
+            "the fleet is there already; a new epoch begins at it, above every one that was \
+             served, and every other hub must be merged; override this only when devices are \
+             attached there",
+        ),
         HubState::Quarantined if facts.kind == Kind::Forced => block(
             "target_standby",
             "the target is quarantined: it may hold changes that were never merged, and it lacks \

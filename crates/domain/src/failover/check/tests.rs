@@ -135,6 +135,18 @@ fn a_quarantined_hub_is_a_target_only_for_a_forced_move_that_overrides() {
 }
 
 #[test]
+fn a_new_epoch_begins_at_the_active_hub_only_to_recover_a_forgotten_one() {
+    let stays = |epoch_forgotten| Facts {
+        target_state: HubState::Active,
+        epoch_forgotten,
+        ..good(Kind::Forced)
+    };
+    assert!(is_blocked(&precheck(&stays(false)), true));
+    assert!(is_blocked(&precheck(&stays(true)), false));
+    assert!(!is_blocked(&precheck(&stays(true)), true));
+}
+
+#[test]
 fn silent_services_block_what_must_lose_nothing() {
     let silent = |kind| Facts {
         replication: None,

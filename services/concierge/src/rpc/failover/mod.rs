@@ -166,7 +166,9 @@ fn order(message: &StartFailoverRequest) -> Result<(Uuid, Order), Status> {
     let target = checks.hub("target_hub", &message.target_hub);
     let request_id = checks.request_id(&message.request_id);
     let kind = kind(&mut checks, message.kind());
-    if active.is_some() && active == target {
+    // A new epoch at the same hub is how a forgotten one is recovered.
+    let may_stay = kind == Some(Kind::Forced) && message.override_checks;
+    if active.is_some() && active == target && !may_stay {
         checks.violation("target_hub", "is the hub that the fleet is at");
     }
     let supersede = match message.supersede.as_str() {

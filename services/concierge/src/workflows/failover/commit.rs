@@ -91,7 +91,7 @@ impl Failover {
             return Err(StepError::rejected("TARGET_NOT_STANDBY", text));
         }
         open_epoch(tx, state, cx, next, held.now).await?;
-        settle_accounts(tx, state, cx, next).await?;
+        settle_accounts(tx, state, cx, next, known > held.epoch).await?;
         Ok(next)
     }
 
@@ -156,22 +156,32 @@ fn heirs(state: &State) -> &'static [HubState] {
 
 /// Who reigns owes nothing: what a quarantined hub that was called back lacks is found by the
 /// merge of the hub that is left now. A forced move leaves that one owing, and so are hubs of a
-/// move that was superseded.
+/// move that was superseded; after a forgotten epoch any hub may have reigned in it.
 async fn settle_accounts(
     tx: &mut Tx,
     state: &State,
     cx: &StepCx,
     epoch: Epoch,
+    was_forgotten: bool,
 ) -> Result<(), StoreError> {
+    use HubState::{Draining, Fenced, Syncing};
     let fleet_id = cx.fleet_id.as_str();
     debt::pay(tx, fleet_id, &state.target_hub, epoch).await?;
+    if state.kind != Kind::Forced {
+        return Ok(());
+    }
     let mut owing = vec![];
-    if state.kind == Kind::Forced {
+    if state.source_hub != state.target_hub {
         owing.push((debt::FENCE_REQUIRED, state.source_hub.clone()));
         owing.push((debt::MERGE_REQUIRED, state.source_hub.clone()));
-        let left = hub::quarantine_left(tx, fleet_id).await?;
-        owing.extend(left.into_iter().map(|hub| (debt::MERGE_REQUIRED, hub)));
     }
+    let suspect: &[HubState] = if was_forgotten {
+        &[Draining, Fenced, Syncing]
+    } else {
+        &[Draining, Fenced]
+    };
+    let left = hub::quarantine(tx, fleet_id, suspect).await?;
+    owing.extend(left.into_iter().map(|hub| (debt::MERGE_REQUIRED, hub)));
     for (kind, hub) in &owing {
         debt::incur(tx, fleet_id, kind, hub, cx.workflow_id, epoch).await?;
     }
