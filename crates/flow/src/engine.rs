@@ -58,7 +58,8 @@ impl<W: Workflow> Runnable for Typed<W> {
     }
 }
 
-/// Runs the workflows of one replica.
+/// Runs the workflows of one replica. A clone does the same: for one that runs after the other.
+#[derive(Clone)]
 pub struct Engine {
     pool: PgPool,
     config: EngineConfig,

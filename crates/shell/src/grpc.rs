@@ -1,12 +1,13 @@
 //! Serving gRPC, and calling it.
 //!
 //! A listener's services share one stack, outermost first: span and RED metrics
-//! (`hubshift_rpc_total`, `hubshift_rpc_seconds`), panics into `INTERNAL`, deadline. Message
+//! (`hubshift_rpc_total`, `hubshift_rpc_seconds`), panics into `INTERNAL`, deadline, guard. Message
 //! sizes are limited where a service is made (tonic decodes at most 4 MiB by default); there is
 //! no limit on a whole body, because streams have none.
 
 mod channel;
 mod deadline;
+mod guard;
 mod health;
 mod methods;
 mod observe;
@@ -20,15 +21,17 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Request, StatusCode, header};
 use hubshift_api::fault;
-use tonic::Code;
 use tonic::server::NamedService;
 use tonic::service::Routes;
+use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use channel::{Endpoint, GrpcChannel, channel, deadline};
 pub use health::Health;
+
+use guard::Guard;
 
 /// Builds the router of a gRPC listener; `grpc.health.v1` is always part of it.
 ///
@@ -39,6 +42,7 @@ pub struct GrpcServer {
     routes: Routes,
     names: Vec<&'static str>,
     reflection: bool,
+    guard: Option<Guard>,
 }
 
 impl GrpcServer {
@@ -48,6 +52,7 @@ impl GrpcServer {
             routes: Routes::default(),
             names: Vec::new(),
             reflection: false,
+            guard: None,
         }
         .add(HealthServer::new(health))
     }
@@ -79,6 +84,14 @@ impl GrpcServer {
         self
     }
 
+    /// Asks this before every call; what it refuses is answered so. Health and reflection are
+    /// not asked about.
+    #[must_use]
+    pub fn guarded(mut self, ask: impl Fn() -> Result<(), Status> + Send + Sync + 'static) -> Self {
+        self.guard = Some(Guard::new(ask));
+        self
+    }
+
     /// The router, with every layer around it.
     pub fn into_router(self) -> Router {
         let routes = if self.reflection {
@@ -86,9 +99,12 @@ impl GrpcServer {
         } else {
             self.routes
         };
-        routes
-            .into_axum_router()
-            .fallback(unknown)
+        let mut router = routes.into_axum_router().fallback(unknown);
+        if let Some(guard) = self.guard {
+            let layer = axum::middleware::from_fn_with_state(guard, guard::enforce);
+            router = router.layer(layer);
+        }
+        router
             .layer(axum::middleware::from_fn(deadline::enforce))
             .layer(CatchPanicLayer::custom(panic::answer))
             .layer(axum::middleware::from_fn(observe::observe))

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::grpc::panic;
+use crate::serve;
 
 /// A set of background tasks. Clones share it.
 #[derive(Debug, Clone)]
@@ -66,6 +68,35 @@ impl Tasks {
             drop(running);
         };
         self.tracker.spawn(task.in_current_span());
+    }
+
+    /// Serves on a port until the tasks stop. A listener that breaks stops them all: somebody must
+    /// notice.
+    pub fn listen(
+        &self,
+        name: &'static str,
+        listener: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        app: axum::Router,
+    ) {
+        let stop = self.token();
+        self.spawn(name, async move {
+            if let Err(error) = serve(listener, app, tls, stop.clone()).await {
+                tracing::error!(listener = name, %error, "a listener broke");
+                stop.cancel();
+            }
+        });
+    }
+
+    /// Waits until the tasks are to stop, and then for them as [`Tasks::shutdown`] does.
+    ///
+    /// # Errors
+    /// `asked` is not cancelled: nobody wanted it, a listener broke.
+    pub async fn finish(self, asked: CancellationToken, grace: Duration) -> anyhow::Result<()> {
+        self.stop.cancelled().await;
+        self.shutdown(grace).await;
+        anyhow::ensure!(asked.is_cancelled(), "a listener broke; the log has it");
+        Ok(())
     }
 
     /// Asks every task to stop and waits up to `grace`; then names and cuts those that are left.

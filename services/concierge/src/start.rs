@@ -67,21 +67,14 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     let parts = Parts::make(&config)?;
     let listeners = Listeners::open(&config)?;
     let tasks = Tasks::new(cancel.child_token());
-    let running = listeners.addresses()?;
+    let (public_addr, operator_addr, admin_addr) = listeners.addresses()?;
     listeners.serve(&parts, &tasks);
     parts.work(&config, &tasks);
-    let task = tokio::spawn(async move {
-        tasks.token().cancelled().await;
-        tasks.shutdown(GRACE).await;
-        anyhow::ensure!(cancel.is_cancelled(), "a listener broke; the log has it");
-        Ok(())
-    });
-    let (public_addr, operator_addr, admin_addr) = running;
     Ok(Running {
         public_addr,
         operator_addr,
         admin_addr,
-        task,
+        task: tokio::spawn(tasks.finish(cancel, GRACE)),
     })
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hubshift_merge::{Config, run};
-use hubshift_shell::{BindError, exit, shutdown, telemetry};
+use hubshift_shell::{exit, shutdown, telemetry};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 stopped by a signal, 64 wrong configuration, 69 port taken, 70 a defect.
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("merge: {error:#}");
-            ExitCode::from(exit_code(&error))
+            ExitCode::from(exit::of_service(&error))
         }
     }
 }
@@ -55,14 +55,4 @@ async fn serve(file: Option<PathBuf>) -> anyhow::Result<()> {
     let result = run(config, shutdown::signal_token()).await;
     guard.shutdown();
     result
-}
-
-fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<BindError>() {
-        exit::UNAVAILABLE
-    } else if error.is::<tokio::task::JoinError>() {
-        exit::SOFTWARE
-    } else {
-        exit::USAGE
-    }
 }

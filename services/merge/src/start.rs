@@ -1,9 +1,8 @@
 //! Puts the parts together and runs them.
 //!
 //! Nothing here waits for the database: the listener is open at once and says NOT_SERVING until
-//! the database is there with a schema that this binary knows; calls get UNAVAILABLE until then.
-
-mod watch;
+//! the database is there with a schema that this binary knows; calls get UNAVAILABLE until then,
+//! and what works in the background waits, and stops when a schema comes that it does not know.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,8 +14,8 @@ use hubshift_api::pb::merge::merge_service_server::MergeServiceServer;
 use hubshift_api::pb::merge::metadata_service_server::MetadataServiceServer;
 use hubshift_domain::merge::Policy;
 use hubshift_flow::{Engine, EngineConfig};
-use hubshift_shell::{GrpcServer, Health, Tasks, admin, bind, grpc, serve};
-use hubshift_store::{Database, PoolConfig};
+use hubshift_shell::{GrpcServer, Health, Tasks, admin, bind, grpc};
+use hubshift_store::{Database, Fit, PoolConfig, fit};
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +38,13 @@ const MAX_CONNECTIONS: u32 = 20;
 const FOLLOW: Duration = Duration::from_secs(2);
 /// How often is tidied up.
 const TIDY: Duration = Duration::from_secs(30);
+/// What is served when the database is there; the empty name is the process.
+const NAMES: [&str; 4] = [
+    "",
+    "hubshift.merge.v1.InboxService",
+    "hubshift.merge.v1.MergeService",
+    "hubshift.merge.v1.MetadataService",
+];
 
 /// A merge service that runs.
 #[derive(Debug)]
@@ -74,40 +80,25 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     let grpc_addr = listener.local_addr()?;
     let admin_addr = admin.as_ref().map(|admin| admin.local_addr()).transpose()?;
     let tasks = Tasks::new(cancel.child_token());
-    let health = Health::new();
-    let stop = tasks.token();
-    let router = services(&app, health.clone()).into_router();
-    tasks.spawn(
-        "grpc",
-        listen(serve(listener, router, tls, stop.clone()), stop.clone()),
-    );
+    let (health, fit) = (Health::new(), Fit::default());
+    let router = services(&app, &fit, health.clone()).into_router();
+    tasks.listen("grpc", listener, tls, router);
     if let Some(admin) = admin {
         let router = admin::router(health.clone(), admin::install_metrics());
-        tasks.spawn(
-            "admin",
-            listen(serve(admin, router, None, stop.clone()), stop.clone()),
-        );
+        tasks.listen("admin", admin, None, router);
     }
-    tasks.spawn("database", watch::database(database, health, stop.clone()));
-    tasks.spawn(
-        "flow",
-        engine.with(MergeFlow::new(app.clone())).run(stop.clone()),
-    );
-    tasks.spawn(
-        "epochs",
-        reconcilers::follow_epochs(app.clone(), FOLLOW, stop.clone()),
-    );
-    tasks.spawn("housekeeping", reconcilers::tidy(app, TIDY, stop.clone()));
-    let task = tokio::spawn(async move {
-        stop.cancelled().await;
-        tasks.shutdown(GRACE).await;
-        anyhow::ensure!(cancel.is_cancelled(), "a listener broke; the log has it");
-        Ok(())
-    });
+    let tell = move |serving| {
+        for name in NAMES {
+            health.set_serving(name, serving);
+        }
+    };
+    let watch = fit::watch(database, fit.clone(), tell, tasks.token());
+    tasks.spawn("database", watch);
+    work(engine, &app, &fit, &tasks);
     Ok(Running {
         grpc_addr,
         admin_addr,
-        task,
+        task: tokio::spawn(tasks.finish(cancel, GRACE)),
     })
 }
 
@@ -139,8 +130,23 @@ fn app(config: &Config, database: &Database, engine: &Engine) -> anyhow::Result<
     })
 }
 
-fn services(app: &Arc<App>, health: Health) -> GrpcServer {
+/// What works in the background, for as long as the schema fits.
+fn work(engine: Engine, app: &Arc<App>, fit: &Fit, tasks: &Tasks) {
+    let engine = engine.with(MergeFlow::new(app.clone()));
+    let run = move |stop| engine.clone().run(stop);
+    tasks.spawn("flow", fit.clone().while_fits(tasks.token(), run));
+    let following = app.clone();
+    let follow = move |stop| reconcilers::follow_epochs(following.clone(), FOLLOW, stop);
+    tasks.spawn("epochs", fit.clone().while_fits(tasks.token(), follow));
+    let tidied = app.clone();
+    let tidy = move |stop| reconcilers::tidy(tidied.clone(), TIDY, stop);
+    tasks.spawn("housekeeping", fit.clone().while_fits(tasks.token(), tidy));
+}
+
+fn services(app: &Arc<App>, fit: &Fit, health: Health) -> GrpcServer {
+    let fit = fit.clone();
     GrpcServer::new(health)
+        .guarded(move || fit.ready())
         .add(MergeServiceServer::new(MergeRpc { app: app.clone() }))
         .add(MetadataServiceServer::new(MetadataRpc {
             pool: app.pool.clone(),
@@ -149,12 +155,4 @@ fn services(app: &Arc<App>, health: Health) -> GrpcServer {
             pool: app.pool.clone(),
         }))
         .reflection(true)
-}
-
-/// A listener that breaks takes the process along: somebody must notice.
-async fn listen(served: impl Future<Output = std::io::Result<()>> + Send, stop: CancellationToken) {
-    if let Err(error) = served.await {
-        tracing::error!(%error, "a listener broke");
-        stop.cancel();
-    }
 }

@@ -1,9 +1,8 @@
 //! Puts the parts together and runs them.
 //!
 //! Nothing here waits for the database: the listener is open at once and says NOT_SERVING until
-//! the database is there with a schema that this binary knows; calls get UNAVAILABLE until then.
-
-mod watch;
+//! the database is there with a schema that this binary knows; calls get UNAVAILABLE until then,
+//! and what works in the background waits, and stops when a schema comes that it does not know.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hubshift_flow::{Engine, EngineConfig};
-use hubshift_shell::{GrpcServer, Health, Tasks, admin, bind, serve};
-use hubshift_store::{Database, PoolConfig};
+use hubshift_shell::{GrpcServer, Health, Tasks, admin, bind};
+use hubshift_store::{Database, Fit, PoolConfig, fit};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -42,6 +41,14 @@ const MAX_CONNECTIONS: u32 = 32;
 const SETTLE: Duration = Duration::from_millis(500);
 /// How often is tidied up.
 const TIDY: Duration = Duration::from_secs(30);
+/// What is served when the database is there; the empty name is the process.
+const NAMES: [&str; 5] = [
+    "",
+    "hubshift.registry.v1.BackupService",
+    "hubshift.registry.v1.ConnectionService",
+    "hubshift.registry.v1.DeviceService",
+    "hubshift.registry.v1.ReplicationService",
+];
 
 /// A registry-sync that runs.
 #[derive(Debug)]
@@ -77,33 +84,28 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     let grpc_addr = listener.local_addr()?;
     let admin_addr = admin.as_ref().map(|admin| admin.local_addr()).transpose()?;
     let tasks = Tasks::new(cancel.child_token());
-    let health = Health::new();
-    let stop = tasks.token();
-    let router = services(&deps, health.clone()).into_router();
-    tasks.spawn(
-        "grpc",
-        listen(serve(listener, router, tls, stop.clone()), stop.clone()),
-    );
+    let (health, fit) = (Health::new(), Fit::default());
+    let router = services(&deps, &fit, health.clone()).into_router();
+    tasks.listen("grpc", listener, tls, router);
     if let Some(admin) = admin {
         let router = admin::router(health.clone(), admin::install_metrics());
-        tasks.spawn(
-            "admin",
-            listen(serve(admin, router, None, stop.clone()), stop.clone()),
-        );
+        tasks.listen("admin", admin, None, router);
     }
-    tasks.spawn("database", watch::database(database, health, stop.clone()));
-    tasks.spawn("flow", workflows(engine, &deps).run(stop.clone()));
-    reconcile(&deps, &tasks);
-    let task = tokio::spawn(async move {
-        stop.cancelled().await;
-        tasks.shutdown(GRACE).await;
-        anyhow::ensure!(cancel.is_cancelled(), "a listener broke; the log has it");
-        Ok(())
-    });
+    let tell = move |serving| {
+        for name in NAMES {
+            health.set_serving(name, serving);
+        }
+    };
+    let watch = fit::watch(database, fit.clone(), tell, tasks.token());
+    tasks.spawn("database", watch);
+    let engine = workflows(engine, &deps);
+    let run = move |stop| engine.clone().run(stop);
+    tasks.spawn("flow", fit.clone().while_fits(tasks.token(), run));
+    reconcile(&deps, &fit, &tasks);
     Ok(Running {
         grpc_addr,
         admin_addr,
-        task,
+        task: tokio::spawn(tasks.finish(cancel, GRACE)),
     })
 }
 
@@ -137,8 +139,10 @@ fn deps(config: Config, database: &Database, flow: Arc<Notify>) -> anyhow::Resul
     })
 }
 
-fn services(deps: &Arc<Deps>, health: Health) -> GrpcServer {
+fn services(deps: &Arc<Deps>, fit: &Fit, health: Health) -> GrpcServer {
+    let fit = fit.clone();
     GrpcServer::new(health)
+        .guarded(move || fit.ready())
         .add(rpc::connection::server(deps.clone()))
         .add(rpc::device::server(deps.clone()))
         .add(rpc::replication::server(deps.clone()))
@@ -158,34 +162,30 @@ fn workflows(engine: Engine, deps: &Arc<Deps>) -> Engine {
         .with(RestoreTask(deps.clone()))
 }
 
-fn reconcile(deps: &Arc<Deps>, tasks: &Tasks) {
-    let stop = tasks.token();
-    tasks.spawn("sync", sync::run(deps.clone(), stop.clone()));
+/// The reconcilers, for as long as the schema fits.
+fn reconcile(deps: &Arc<Deps>, fit: &Fit, tasks: &Tasks) {
+    let each = deps.clone();
+    let sync = move |stop| sync::run(each.clone(), stop);
+    tasks.spawn("sync", fit.clone().while_fits(tasks.token(), sync));
     let each = deps.clone();
     let settle = move || {
         let deps = each.clone();
         async move { unknown::tick(&deps).await }
     };
-    tasks.spawn("unknown", every("unknown", SETTLE, stop.clone(), settle));
-    let each = deps.clone();
+    let settle = move |stop| every("unknown", SETTLE, stop, settle.clone());
+    tasks.spawn("unknown", fit.clone().while_fits(tasks.token(), settle));
+    let (each, interval) = (deps.clone(), contact::interval(&deps.config));
     let call = move || {
         let deps = each.clone();
         async move { contact::tick(&deps).await }
     };
-    let interval = contact::interval(&deps.config);
-    tasks.spawn("contact", every("contact", interval, stop.clone(), call));
+    let call = move |stop| every("contact", interval, stop, call.clone());
+    tasks.spawn("contact", fit.clone().while_fits(tasks.token(), call));
     let each = deps.clone();
     let tidy = move || {
         let deps = each.clone();
         async move { housekeeping::tick(&deps).await }
     };
-    tasks.spawn("housekeeping", every("housekeeping", TIDY, stop, tidy));
-}
-
-/// A listener that breaks takes the process along: somebody must notice.
-async fn listen(served: impl Future<Output = std::io::Result<()>> + Send, stop: CancellationToken) {
-    if let Err(error) = served.await {
-        tracing::error!(%error, "a listener broke");
-        stop.cancel();
-    }
+    let tidy = move |stop| every("housekeeping", TIDY, stop, tidy.clone());
+    tasks.spawn("housekeeping", fit.clone().while_fits(tasks.token(), tidy));
 }

@@ -7,9 +7,10 @@
 
 mod common;
 
-use common::{World, step};
+use common::{PATIENCE, World, step};
 use hubshift_api::fault::reason;
 use hubshift_api::pb::registry as pb;
+use hubshift_testkit::eventually;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -231,5 +232,43 @@ async fn a_hub_that_stops_answering_and_returns_is_noticed_without_a_pass() {
         .running
         .set_outage(hubshift_emulator::OutageMode::None);
     assert!(hubshift_testkit::eventually(common::PATIENCE, reachable(true)).await);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_starts_on_a_schema_that_is_too_new_and_all_goes_on_when_it_fits_again() {
+    let world = World::start().await;
+    world.east.create_many(2).await;
+    sqlx::query(
+        "insert into public._sqlx_migrations
+             (version, description, success, checksum, execution_time)
+         select max(version) + 2, 'from the future', true, ''::bytea, 0
+           from public._sqlx_migrations",
+    )
+    .execute(&world.admin)
+    .await
+    .unwrap();
+    let start = || async {
+        let mut client = world.replication.clone();
+        client.start_pass(start_pass(Uuid::new_v4(), true)).await
+    };
+    let is_refused = || async {
+        let outcome = start().await;
+        outcome.is_err_and(|status| reason(&status) == "SCHEMA_TOO_NEW")
+    };
+    assert!(eventually(PATIENCE, is_refused).await);
+    sqlx::query("delete from public._sqlx_migrations where description = 'from the future'")
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    let started = std::sync::Mutex::new(None);
+    let is_started = || async {
+        let outcome = start().await;
+        *started.lock().unwrap() = outcome.ok();
+        started.lock().unwrap().is_some()
+    };
+    assert!(eventually(PATIENCE, is_started).await);
+    let task = started.into_inner().unwrap().unwrap().into_inner();
+    assert!(world.finished(task).await.done, "the engine works again");
     world.stop().await;
 }

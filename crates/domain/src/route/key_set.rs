@@ -70,6 +70,11 @@ impl KeySet {
         self
     }
 
+    /// The time that tells an older set from a newer one.
+    pub fn issue_time(&self) -> Option<OffsetDateTime> {
+        self.issued_at
+    }
+
     /// Adds the keys of another set.
     pub fn extend(&mut self, other: &Self) {
         self.keys

@@ -237,6 +237,24 @@ fn code(response: &Response) -> tonic::Code {
 }
 
 #[tokio::test]
+async fn a_guard_refuses_every_call_but_health() {
+    let refuse = || Err(fault::status(Code::Unavailable, "NOT_NOW", "not now"));
+    let server = GrpcServer::new(Health::new()).add(Odd).guarded(refuse);
+    let router = server.into_router();
+    for (path, expected) in [
+        ("/test.Odd/Panic", Code::Unavailable),
+        ("/grpc.health.v1.Health/Nonsense", Code::Unimplemented),
+    ] {
+        let request = Request::post(path)
+            .header("content-type", "application/grpc")
+            .body(Body::empty())
+            .unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(code(&response), expected, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_handler_that_hangs_is_ended_at_the_clients_deadline() {
     let response = call("test.Odd/Hang", "application/grpc").await;
     assert_eq!(code(&response), tonic::Code::DeadlineExceeded);

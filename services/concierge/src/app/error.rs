@@ -48,10 +48,6 @@ pub(crate) enum AppError {
     FailoverDone,
     #[error("an equal request is under way; repeat this one")]
     Raced,
-    #[error("the database is older than this concierge; run `concierge migrate`")]
-    SchemaBehind,
-    #[error("the database is newer than this concierge; run a newer one")]
-    SchemaTooNew,
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error(transparent)]
@@ -81,7 +77,6 @@ impl ApiError for AppError {
             | Self::NotSupersedable { .. }
             | Self::PastPointOfNoReturn
             | Self::FailoverDone => Code::FailedPrecondition,
-            Self::SchemaBehind | Self::SchemaTooNew => Code::Unavailable,
             Self::Replay(_) | Self::Store(_) => Code::Internal,
         }
     }
@@ -103,8 +98,6 @@ impl ApiError for AppError {
             Self::PastPointOfNoReturn => "PAST_POINT_OF_NO_RETURN",
             Self::FailoverDone => "FAILOVER_DONE",
             Self::Raced => "CONCURRENT_CHANGE",
-            Self::SchemaBehind => "SCHEMA_BEHIND",
-            Self::SchemaTooNew => "SCHEMA_TOO_NEW",
             Self::Replay(_) | Self::Store(_) => "INTERNAL",
         }
     }

@@ -14,15 +14,15 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hubshift_store::StoreError;
+use hubshift_store::{Fit, StoreError};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres};
 use tokio::sync::Notify;
+use tonic::Status;
 
 pub(crate) use error::AppError;
 
 use crate::config::Config;
-use crate::health::{Fit, Fitting};
 use crate::signing::Signer;
 use crate::table::Table;
 use remote::Remote;
@@ -74,14 +74,9 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Refuses to work on a schema that does not fit. One that was never seen is tried: the
-    /// database's own error says more.
-    pub(crate) fn ready(&self) -> Result<(), AppError> {
-        match self.fit.get() {
-            Fitting::Fits | Fitting::Unknown => Ok(()),
-            Fitting::Behind => Err(AppError::SchemaBehind),
-            Fitting::TooNew => Err(AppError::SchemaTooNew),
-        }
+    /// Refuses to work on a schema that does not fit.
+    pub(crate) fn ready(&self) -> Result<(), Status> {
+        self.fit.ready()
     }
 
     /// A connection of the pool.

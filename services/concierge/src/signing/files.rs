@@ -18,6 +18,8 @@ pub(crate) struct SigningFiles {
     pub(crate) recovery: PathBuf,
     /// A key set that the recovery key signed offline; optional.
     pub(crate) signed: PathBuf,
+    /// The key set that the recovery key signed here last; written by the concierge.
+    pub(crate) published: PathBuf,
     /// Whether to make a signing key when there is none.
     pub(crate) create_key: bool,
 }
@@ -30,6 +32,7 @@ impl SigningFiles {
             trusted: dir.join("trusted.json"),
             recovery: dir.join("recovery.pem"),
             signed: dir.join("key-set.jws"),
+            published: dir.join("key-set.last.jws"),
             create_key: true,
         }
     }
@@ -77,6 +80,28 @@ impl SigningFiles {
         }
         trusted.extend(&set);
         Ok(Some(token))
+    }
+
+    /// What was signed here last. Nobody else writes it: it is read without a key, so that its date
+    /// counts under another recovery key too.
+    pub(super) fn published(&self) -> Result<Option<(String, KeySet)>, SigningError> {
+        let Some(token) = read(&self.published)? else {
+            return Ok(None);
+        };
+        let set = KeySet::from_unverified(&token).map_err(key_set(&self.published))?;
+        Ok(Some((token, set)))
+    }
+
+    /// Notes what is published from now on.
+    pub(super) fn publish(&self, token: &str) -> Result<(), SigningError> {
+        let aside = self
+            .published
+            .with_extension(format!("{}.new", std::process::id()));
+        let dir = self.published.parent().unwrap_or(Path::new("."));
+        write_private(&aside, token.as_bytes())
+            .and_then(|()| std::fs::rename(&aside, &self.published))
+            .and_then(|()| std::fs::File::open(dir)?.sync_all())
+            .map_err(file(&self.published))
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Durable: a folder with `signing.pem` (Ed25519, PKCS #8; a secret) and, if given, `trusted.json`
 //! (a JWKS of other concierges' keys and of keys before and after this one), `recovery.pem` (the
-//! recovery key, where it is not kept offline) or `key-set.jws` (a key set that was signed
-//! offline). Kept true: the key that signs is always in the set that is published.
+//! recovery key, where it is not kept offline; `key-set.last.jws` is what it signed last) or
+//! `key-set.jws` (a key set that was signed offline). Kept true: the key that signs is always in
+//! the set that is published; a set with other keys has a later date than the one before.
 
 mod files;
+mod set;
 #[cfg(test)]
 mod tests;
 
@@ -85,10 +87,14 @@ impl Signer {
         }
         let signed = match files.signed(key.id(), &mut trusted)? {
             Some(token) => Some(token),
-            None => files
-                .recovery_key()?
-                .map(|recovery| sign_set(&trusted, &recovery))
-                .transpose()?,
+            None => match files.recovery_key()? {
+                Some(recovery) => {
+                    let (dated, token) = set::signed_here(files, trusted, &recovery, now)?;
+                    trusted = dated;
+                    Some(token)
+                }
+                None => None,
+            },
         };
         let document = document(&trusted, signed)?;
         tracing::info!(kid = key.id(), "routes are signed");
@@ -132,10 +138,6 @@ impl Signer {
     pub(crate) fn key_set_document(&self) -> Bytes {
         self.document.clone()
     }
-}
-
-fn sign_set(set: &KeySet, recovery: &PrivateKey) -> Result<String, SigningError> {
-    set.sign(recovery).map_err(SigningError::Document)
 }
 
 fn document(set: &KeySet, signed: Option<String>) -> Result<Bytes, SigningError> {

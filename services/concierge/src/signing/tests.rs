@@ -63,6 +63,49 @@ fn devices_that_pin_the_recovery_key_can_verify_the_set() {
     assert!(set.contains(&signer.public().id()));
 }
 
+/// The folder has a recovery key; returns the set that a device reads, which holds `before`.
+fn publish(
+    dir: &Path,
+    now: OffsetDateTime,
+    before: Option<&KeySet>,
+) -> Result<KeySet, KeySetError> {
+    let recovery = PrivateKey::from_seed(&[9; 32]);
+    std::fs::write(dir.join("recovery.pem"), recovery.to_pem().unwrap()).unwrap();
+    let signer = Signer::open(&SigningFiles::in_dir(dir), now).unwrap();
+    let document = json(&signer);
+    let token = document["signed"].as_str().unwrap();
+    let set = KeySet::from_signed(token, &recovery.public(), before)?;
+    assert_eq!(
+        KeySet::from_json(&signer.key_set_document()),
+        Ok(set.clone())
+    );
+    Ok(set)
+}
+
+#[test]
+fn a_clock_that_was_ahead_once_makes_no_later_set_an_older_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000);
+    let ahead = publish(dir.path(), now + time::Duration::days(365), None).unwrap();
+    let new = PrivateKey::from_seed(&[3; 32]);
+    let trusted = KeySet::new([new.public()]).to_json().unwrap();
+    std::fs::write(dir.path().join("trusted.json"), trusted.to_string()).unwrap();
+    let later = publish(dir.path(), now, Some(&ahead)).unwrap();
+    assert!(later.contains(new.id()));
+    let second = time::Duration::SECOND;
+    let expected = ahead.issue_time().map(|date| date + second);
+    assert_eq!(later.issue_time(), expected, "it rises and does not run");
+}
+
+#[test]
+fn a_set_with_the_same_keys_keeps_its_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = publish(dir.path(), OffsetDateTime::UNIX_EPOCH, None).unwrap();
+    let day = OffsetDateTime::UNIX_EPOCH + time::Duration::DAY;
+    let second = publish(dir.path(), day, Some(&first)).unwrap();
+    assert_eq!(second, first);
+}
+
 #[test]
 fn further_keys_are_trusted_and_published() {
     let dir = tempfile::tempdir().unwrap();

@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use hubshift_shell::tls::ServerTls;
-use hubshift_shell::{Tasks, admin, bind, serve};
+use hubshift_shell::{Tasks, admin, bind};
 use tokio::net::TcpListener;
 
 use super::parts::Parts;
@@ -55,11 +54,13 @@ impl Listeners {
     pub(super) fn serve(self, parts: &Parts, tasks: &Tasks) {
         let closing = tasks.token();
         let (public, operator) = (parts.public_router(), parts.operator_router(&closing));
-        spawn(tasks, "public listener", self.public, public);
-        spawn(tasks, "operator listener", self.operator, operator);
+        let (listener, tls) = self.public;
+        tasks.listen("public listener", listener, tls, public);
+        let (listener, tls) = self.operator;
+        tasks.listen("operator listener", listener, tls, operator);
         if let Some(listener) = self.admin {
             let router = admin::router(parts.operator.clone(), admin::install_metrics());
-            spawn(tasks, "admin listener", (listener, None), router);
+            tasks.listen("admin listener", listener, None, router);
         }
     }
 }
@@ -67,20 +68,4 @@ impl Listeners {
 fn tls(config: Option<&ServerTls>) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
     let loaded = config.map(ServerTls::load).transpose();
     Ok(loaded.map_err(unusable("TLS of a listener can't be used"))?)
-}
-
-/// Serves until the tasks stop; a listener that breaks stops them all.
-fn spawn(
-    tasks: &Tasks,
-    name: &'static str,
-    (listener, tls): (TcpListener, Option<Arc<rustls::ServerConfig>>),
-    router: Router,
-) {
-    let token = tasks.token();
-    tasks.spawn(name, async move {
-        if let Err(error) = serve(listener, router, tls, token.clone()).await {
-            tracing::error!(listener = name, %error, "a listener broke");
-            token.cancel();
-        }
-    });
 }

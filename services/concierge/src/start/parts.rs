@@ -1,13 +1,12 @@
 //! What a concierge is made of, and what works in the background.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use hubshift_flow::{Engine, EngineConfig};
 use hubshift_shell::{GrpcServer, Health, Tasks, grpc};
-use hubshift_store::{Database, PoolConfig};
+use hubshift_store::{Database, Fit, PoolConfig};
 use secrecy::ExposeSecret as _;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ use crate::adoption::Adoption;
 use crate::app::remote::Remote;
 use crate::app::{App, Settings};
 use crate::config::Config;
-use crate::health::{Fit, Fitting, Watch};
+use crate::health::Watch;
 use crate::http::{PublicState, public_router};
 use crate::peers::Peers;
 use crate::signing::{Signer, SigningFiles};
@@ -30,8 +29,6 @@ use crate::{reconcilers, rpc};
 const CONNECTIONS: u32 = 20;
 /// Answers say that they are stale after so many refreshes without a database.
 const STALE_AFTER: u32 = 5;
-/// How often to look whether the database is there at last.
-const WAIT_FOR_DATABASE: Duration = Duration::from_millis(100);
 
 /// What runs, before it runs.
 pub(super) struct Parts {
@@ -106,18 +103,12 @@ impl Parts {
             fit: self.app.fit.clone(),
         };
         tasks.spawn("health", watch.run(tasks.token()));
-        let (fit, engine, token) = (self.app.fit.clone(), self.engine, tasks.token());
-        tasks.spawn("engine", async move {
-            if database_fits(&fit, &token).await {
-                engine.run(token).await;
-            }
-        });
-        let (app, every, token) = (self.app, config.reconcile, tasks.token());
-        tasks.spawn("reconcilers", async move {
-            if database_fits(&app.fit, &token).await {
-                reconcilers::run(app, every, token).await;
-            }
-        });
+        let (fit, engine) = (self.app.fit.clone(), self.engine);
+        let run = move |stop| engine.clone().run(stop);
+        tasks.spawn("engine", fit.clone().while_fits(tasks.token(), run));
+        let (app, every) = (self.app, config.reconcile);
+        let reconcile = move |stop| reconcilers::run(app.clone(), every, stop);
+        tasks.spawn("reconcilers", fit.while_fits(tasks.token(), reconcile));
     }
 
     /// What devices reach.
@@ -138,17 +129,6 @@ impl Parts {
             .reflection(true)
             .into_router()
     }
-}
-
-/// Whether the database is there and fits; `false` when the concierge stops before it is.
-async fn database_fits(fit: &Fit, cancel: &CancellationToken) -> bool {
-    while fit.get() != Fitting::Fits {
-        tokio::select! {
-            () = cancel.cancelled() => return false,
-            () = tokio::time::sleep(WAIT_FOR_DATABASE) => {}
-        }
-    }
-    true
 }
 
 fn remote(config: &Config) -> anyhow::Result<Remote> {
