@@ -19,7 +19,7 @@ fn start_pass(request_id: Uuid, full: bool) -> pb::StartPassRequest {
         target_hub: "west".into(),
         full,
         request_id: request_id.to_string(),
-        context: None,
+        ..pb::StartPassRequest::default()
     }
 }
 

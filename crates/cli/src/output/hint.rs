@@ -207,6 +207,11 @@ const HINTS: &[(&str, &str)] = &[
         "see that it runs, and --concierge, --registry, --merge or --context",
     ),
     (
+        "SOURCE_REWOUND",
+        "the active hub was restored from an older state: force the move to the standby, or accept \
+         it with `hubshift sync run --accept-source`",
+    ),
+    (
         "TARGET_NOT_STANDBY",
         "only a ready or syncing hub can take over; see `hubshift hub list`",
     ),

@@ -128,12 +128,13 @@ impl World {
     /// A pass from the active hub to a standby.
     pub(crate) async fn run_pass_to(&self, target: &str, full: bool) -> pb::Task {
         let request = pb::StartPassRequest {
-            fleet: "fleets/acme".into(),
-            target_hub: target.into(),
             full,
-            request_id: Uuid::new_v4().to_string(),
-            context: None,
+            ..start_pass(target)
         };
+        self.run_pass_as(request).await
+    }
+
+    pub(crate) async fn run_pass_as(&self, request: pb::StartPassRequest) -> pb::Task {
         let task = self.replication.clone().start_pass(request).await.unwrap();
         self.finished(task.into_inner()).await
     }
@@ -325,6 +326,16 @@ impl World {
     pub(crate) async fn stop(self) {
         self.cancel.cancel();
         self.service.task.await.unwrap().unwrap();
+    }
+}
+
+/// A pass from the active hub to a standby, to be asked for.
+pub(crate) fn start_pass(target: &str) -> pb::StartPassRequest {
+    pb::StartPassRequest {
+        fleet: "fleets/acme".into(),
+        target_hub: target.into(),
+        request_id: Uuid::new_v4().to_string(),
+        ..pb::StartPassRequest::default()
     }
 }
 
