@@ -257,6 +257,28 @@ impl World {
         }
     }
 
+    /// Lets the registry take writes again, as a failover that has settled does.
+    pub(crate) async fn open_registry(&self) {
+        sqlx::query("update authority.fleet set registry_mode = 'open' where fleet_id = 'acme'")
+            .execute(&self.admin)
+            .await
+            .unwrap();
+    }
+
+    /// A third hub, `north`, that has yet to follow the active one.
+    pub(crate) async fn new_standby(&self) -> Hub {
+        sqlx::query(
+            "insert into authority.hub (fleet_id, hub_id, hub_index, state, call_deadline_ms)
+             values ('acme', 'north', 2, 'syncing', 6000)",
+        )
+        .execute(&self.admin)
+        .await
+        .unwrap();
+        let north = Hub::start("north", self.files.path()).await;
+        self.connect("north", &north.running).await.unwrap();
+        north
+    }
+
     /// A deletion of a device's first life at east of which nobody knows whether it happened, as a
     /// lost answer leaves it behind. It is looked at once `deadline` is over. Its number.
     pub(crate) async fn leave_deletion_open(&self, device: &str, deadline: Duration) -> i64 {
