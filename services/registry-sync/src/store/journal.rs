@@ -1,12 +1,15 @@
 //! `registry.journal`: writes through the authority, in order.
 //!
 //! ```text
-//! (no row) ─▶ intent ─┬─▶ done
+//! (no row) ─▶ intent ─┬─▶ done ──(only if it has no answer)──▶ intent
 //!                     ├─▶ rejected ──(only if it never landed)──▶ intent
 //!                     └─▶ unknown ─┬─▶ done
 //!                                  ├─▶ rejected
 //!                                  └─▶ intent   (repeated by its caller)
 //! ```
+//!
+//! What turns out to have happened at a hub that reigns no longer is done and has no answer: its
+//! caller repeats it, and it then happens at the hub that reigns.
 //!
 //! A row exists before the first call to a hub, and a request has one row for ever: repeating it
 //! starts the same row again, with its old sequence. An attempt is named by its deadline, so that

@@ -209,6 +209,18 @@ impl Devices {
         Ok(Turn::Answer(answer))
     }
 
+    /// The request happened at a hub that reigns no longer. Who repeats it is answered by the hub
+    /// that does.
+    pub(super) async fn passed(&self, row: Row<'_>, is_gone: bool) -> Result<Turn, DeviceError> {
+        let mut tx = self.deps.pool.begin().await.map_err(StoreError::from)?;
+        let ours = journal::finish(&mut tx, row.fleet, row.id, &Ended::Passed).await?;
+        if ours && is_gone {
+            burial::confirm(&mut tx, row.fleet, row.id.sequence).await?;
+        }
+        commit(tx).await?;
+        Ok(Turn::Again)
+    }
+
     /// The request can't be done, and its row, if it has one, says so for ever.
     pub(super) async fn refuse(
         &self,

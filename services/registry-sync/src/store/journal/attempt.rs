@@ -57,6 +57,8 @@ pub(crate) struct AttemptId {
 pub(crate) enum Ended<'a> {
     /// It happened, and this is the answer.
     Done(&'a [u8]),
+    /// It happened at a hub that reigns no longer: that is no answer.
+    Passed,
     /// It certainly did not: reason and words.
     Rejected(&'a str, &'a str),
     /// Not known: words.
@@ -104,7 +106,7 @@ pub(crate) async fn insert(
 }
 
 /// Starts a row again, with another image and perhaps at another hub, if its newest attempt is
-/// still `before` and did not come to anything. `None` when somebody else was faster.
+/// still `before` and did not come to an answer. `None` when somebody else was faster.
 pub(crate) async fn start_again(
     connection: &mut PgConnection,
     before: AttemptId,
@@ -119,7 +121,8 @@ pub(crate) async fn start_again(
                 intent_time = clock_timestamp(),
                 deadline = clock_timestamp() + make_interval(secs => $12)
           where fleet_id = $1 and sequence = $2 and deadline = $3
-            and (state in ('intent', 'unknown') or (state = 'rejected' and reason = $13))
+            and (state in ('intent', 'unknown') or (state = 'rejected' and reason = $13)
+                 or (state = 'done' and response is null))
           returning sequence, deadline",
         attempt.fleet.as_str(),
         before.sequence,
@@ -152,6 +155,7 @@ pub(crate) async fn finish(
 ) -> Result<bool, StoreError> {
     let (state, reason, detail, response) = match *ended {
         Ended::Done(response) => (State::Done, "", "", Some(response)),
+        Ended::Passed => (State::Done, "", "", None),
         Ended::Rejected(reason, detail) => (State::Rejected, reason, detail, None),
         Ended::Unknown(detail) => (State::Unknown, "", detail, None),
     };
