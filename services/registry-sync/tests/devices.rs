@@ -471,6 +471,31 @@ async fn a_change_and_a_deletion_need_the_etag_that_was_read() {
 }
 
 #[tokio::test]
+async fn the_journal_keeps_what_the_hub_shows_and_not_what_was_asked_for() {
+    let world = World::start().await;
+    let desired = json!({"gone": null, "rate": 1});
+    let request = pb::CreateDeviceRequest {
+        device: Some(pb::Device {
+            desired: Some(to_struct(desired.as_object().unwrap())),
+            ..Default::default()
+        }),
+        ..creation("d-1")
+    };
+    create(&world, &request).await.unwrap();
+    let (journaled, observed, desired): (Vec<u8>, Vec<u8>, serde_json::Value) = sqlx::query_as(
+        "select j.fingerprint, o.fingerprint, j.record -> 'desired'
+           from registry.journal j
+           join registry.observed o using (fleet_id, hub_id, device_id)",
+    )
+    .fetch_one(&world.admin)
+    .await
+    .unwrap();
+    assert_eq!(journaled, observed);
+    assert_eq!(desired.as_object().unwrap().len(), 1, "{desired}");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn the_next_device_of_the_same_id_is_a_later_life() {
     let world = World::start().await;
     let first = create(&world, &creation("again")).await.unwrap();

@@ -28,7 +28,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub(crate) use attempt::{Attempt, AttemptId, Ended, finish, insert, start_again};
+pub(crate) use attempt::{Attempt, AttemptId, Ended, finish, insert, show, start_again};
 
 /// Why a row is `rejected` although no hub refused it: the call certainly never landed. The same
 /// request may be started again.
@@ -98,7 +98,7 @@ impl State {
     }
 }
 
-/// What the device shall be; the credential is sealed.
+/// What the device shall be, and once it happened, what the hub showed; the credential is sealed.
 #[derive(Clone)]
 pub(crate) struct Image {
     /// The record.

@@ -181,7 +181,8 @@ impl Devices {
         if entry.hub_id != view.active_hub.as_str() {
             return self.passed(row(fleet, entry), seen.is_none()).await;
         }
-        self.happened(row(fleet, entry), scene, seen.as_ref()).await
+        self.happened(row(fleet, entry), scene, seen.as_ref(), None)
+            .await
     }
 
     /// A new device that was found, not answered for, is the life that its request meant it to be.

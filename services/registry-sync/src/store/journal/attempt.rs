@@ -146,6 +146,36 @@ pub(crate) async fn start_again(
     }))
 }
 
+/// Writes what the hub showed after an attempt in place of what was planned, before it ends.
+pub(crate) async fn show(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    attempt: AttemptId,
+    incarnation: Incarnation,
+    shown: &Image,
+) -> Result<(), StoreError> {
+    let credential = &shown.record.credential;
+    sqlx::query!(
+        "update registry.journal
+            set incarnation = $4, record = $5, credential_kind = $6, credential_fingerprint = $7,
+                sealed_credential = $8, fingerprint = $9
+          where fleet_id = $1 and sequence = $2 and deadline = $3
+            and state in ('intent', 'unknown')",
+        fleet.as_str(),
+        attempt.sequence,
+        attempt.deadline,
+        incarnation.cast_signed(),
+        image_json(Some(shown))?,
+        credential.kind.as_str(),
+        credential.fingerprint.0.as_slice(),
+        shown.sealed.as_slice(),
+        shown.fingerprint.0.as_slice()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Writes how an attempt ended; `false` when the row is no longer at that attempt, or over.
 pub(crate) async fn finish(
     connection: &mut PgConnection,
