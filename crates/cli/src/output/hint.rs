@@ -99,6 +99,10 @@ const HINTS: &[(&str, &str)] = &[
         "`hubshift fleet list` shows them; name one with --fleet",
     ),
     (
+        "HUB_HOST_MISMATCH",
+        "`hubshift hub get HUB` shows the host that the connection string must name",
+    ),
+    (
         "HUB_HOST_TAKEN",
         "a host belongs to one fleet: two on one would delete each other's devices",
     ),

@@ -81,23 +81,42 @@ impl World {
         world
     }
 
-    /// Tells the service how to reach a hub.
+    /// Says where a hub is, and tells the service how to reach it.
     pub(crate) async fn connect(
         &self,
         name: &str,
         hub: &Emulator,
     ) -> Result<pb::Connection, Status> {
+        sqlx::query(
+            "insert into concierge.hub
+                 (fleet_id, hub_id, hub_index, region, host, admission_per_second)
+             select fleet_id, hub_id, hub_index, '', $2, 1 from authority.hub
+              where fleet_id = 'acme' and hub_id = $1
+             on conflict on constraint concierge_hub_pk do update set host = excluded.host",
+        )
+        .bind(name)
+        .bind(&hub.host)
+        .execute(&self.admin)
+        .await
+        .unwrap();
+        let connection = pb::Connection {
+            name: format!("fleets/acme/hubs/{name}/connection"),
+            ..self.secrets(name, hub)
+        };
+        self.update_connection(connection).await
+    }
+
+    /// A connection without a name, whose files have this one.
+    pub(crate) fn secrets(&self, name: &str, hub: &Emulator) -> pb::Connection {
         let secret = self.files.path().join(format!("{name}.secret"));
         let ca = self.files.path().join(format!("{name}.pem"));
         std::fs::write(&secret, hub.connection_string().expose()).unwrap();
         std::fs::write(&ca, &hub.ca_pem).unwrap();
-        let connection = pb::Connection {
-            name: format!("fleets/acme/hubs/{name}/connection"),
+        pb::Connection {
             secret_ref: format!("file:{}", secret.display()),
             ca_ref: format!("file:{}", ca.display()),
             ..pb::Connection::default()
-        };
-        self.update_connection(connection).await
+        }
     }
 
     pub(crate) async fn update_connection(
@@ -372,6 +391,14 @@ pub(crate) fn step(lease_gen: i64, epoch: i64) -> StepContext {
 }
 
 async fn reign(admin: &PgPool) {
+    sqlx::query(
+        "insert into concierge.fleet
+             (fleet_id, home_hub_id, device_count, utilisation_percent, poll_after_ms)
+         values ('acme', 'east', 1, 80, 1000)",
+    )
+    .execute(admin)
+    .await
+    .unwrap();
     sqlx::query(
         "insert into authority.fleet (fleet_id, epoch, active_hub_id) values ('acme', $1, 'east')",
     )
