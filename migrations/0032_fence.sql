@@ -86,3 +86,13 @@ $$;
 -- When a row was stored. What it says was seen before that: a read that began later and shows less
 -- is one of an older state, not a slower one. Null in rows that were stored before this column was.
 alter table registry.observed add column update_time timestamptz;
+
+-- Where service calls to a hub go, as its fleet says it: a connection to another host would compare
+-- and copy another registry.
+create function authority.service_host(p_fleet text, p_hub text) returns text
+language sql stable security definer set search_path = pg_catalog as $$
+    select coalesce(nullif(h.service_host, ''), h.host)
+      from concierge.hub h where h.fleet_id = p_fleet and h.hub_id = p_hub
+$$;
+revoke all on function authority.service_host(text, text) from public;
+grant execute on function authority.service_host(text, text) to hubshift_registry;

@@ -51,6 +51,14 @@ pub(crate) enum HubsError {
     /// The secret is no connection string.
     #[error("the secret is not a connection string: {0}")]
     ConnectionString(ConnectionStringError),
+    /// The secret is another hub's.
+    #[error("the connection string is of {found}, and the hub is at {expected}")]
+    Host {
+        /// The host that the secret names.
+        found: String,
+        /// The host that it must name.
+        expected: String,
+    },
     /// No connector can be made.
     #[error("the connection cannot be set up: {0}")]
     Setup(HubSetupError),
@@ -65,6 +73,7 @@ impl HubsError {
             Self::NoHub => "HUB_NOT_FOUND",
             Self::NoConnection => "CONNECTION_NOT_FOUND",
             Self::Adapter(_) => "ADAPTER_UNKNOWN",
+            Self::Host { .. } => "HUB_HOST_MISMATCH",
             Self::Ref(..) | Self::Secret(..) | Self::ConnectionString(_) | Self::Setup(_) => {
                 "SECRET_UNREADABLE"
             }
@@ -98,6 +107,7 @@ impl From<HubsError> for Status {
             | HubsError::Ref(..)
             | HubsError::Secret(..)
             | HubsError::ConnectionString(_)
+            | HubsError::Host { .. }
             | HubsError::Setup(_) => Code::FailedPrecondition,
             HubsError::Store(_) => Code::Unavailable,
         };
@@ -158,7 +168,8 @@ impl Hubs {
         {
             return Ok(found.hub.clone());
         }
-        let (azure, _) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing)?;
+        let (azure, host) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing)?;
+        check_host(host, row.host)?;
         let hub: Arc<dyn Hub> = Arc::new(Watched::new(
             azure,
             self.pool.clone(),
@@ -177,7 +188,8 @@ impl Hubs {
         Ok(hub)
     }
 
-    /// A hub by a connection that is not stored yet, and the host that it names.
+    /// A hub by a connection that is not stored yet, and the host that it names, which is the one
+    /// that the fleet has for it.
     pub(crate) async fn try_out(
         &self,
         fleet: &FleetId,
@@ -186,7 +198,12 @@ impl Hubs {
         secret_ref: &str,
         ca_ref: &str,
     ) -> Result<(AzureHub, String), HubsError> {
-        open(adapter, secret_ref, ca_ref, self.timing(fleet, hub).await?)
+        let timing = self.timing(fleet, hub).await?;
+        let (azure, host) = open(adapter, secret_ref, ca_ref, timing)?;
+        let (fleet, hub) = (fleet.as_str(), hub.as_str());
+        let expected = store::authority::service_host(&self.pool, fleet, hub).await?;
+        check_host(host.clone(), expected.ok_or(HubsError::NoHub)?)?;
+        Ok((azure, host))
     }
 
     /// A connection's row.
@@ -215,6 +232,23 @@ impl Hubs {
 /// intent, so that the call ends before the intent does.
 pub(crate) fn call_share(deadline: Duration) -> Duration {
     deadline * 2 / 3
+}
+
+fn check_host(found: String, expected: String) -> Result<(), HubsError> {
+    if is_same_host(&found, &expected) {
+        return Ok(());
+    }
+    Err(HubsError::Host { found, expected })
+}
+
+/// Names know no case, and 443 is the port that is meant.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let bare = |host: &str| {
+        host.strip_suffix(":443")
+            .unwrap_or(host)
+            .to_ascii_lowercase()
+    };
+    bare(one) == bare(other)
 }
 
 fn open(
@@ -246,4 +280,18 @@ fn read(field: &'static str, text: &str) -> Result<secrecy::SecretString, HubsEr
     reference
         .read()
         .map_err(|error| HubsError::Secret(field, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_the_same_in_any_case_and_with_the_usual_port() {
+        let azure = "acme-east.azure-devices.net";
+        assert!(is_same_host(azure, "Acme-East.azure-devices.net:443"));
+        assert!(!is_same_host(azure, "acme-west.azure-devices.net"));
+        assert!(!is_same_host("hub-east:8443", "hub-east"));
+        assert!(!is_same_host("127.0.0.1:4431", "127.0.0.1:4432"));
+    }
 }

@@ -12,7 +12,7 @@ use std::io::Write;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use common::hubs::device;
+use common::hubs::{Come, device};
 use common::{PATIENCE, WEST_REIGNS, World};
 use hubshift_api::fault::reason;
 use hubshift_api::json::{from_struct, to_struct};
@@ -331,6 +331,53 @@ async fn a_request_that_the_lost_hub_did_is_done_once_more_at_the_new_one_as_the
 }
 
 #[tokio::test]
+async fn what_the_lost_hub_is_found_to_have_done_is_no_answer_at_the_new_one() {
+    let (world, lossy) = lossy_world().await;
+    let request = creation("moved");
+    lossy.lose_answers_from_next("put_device");
+    let lost = create(&world, &request).await.unwrap_err();
+    assert_eq!(reason(&lost), "OUTCOME_UNKNOWN");
+    world.fail_over().await;
+    world.open_registry().await;
+    lossy.heal();
+    let settled = eventually(PATIENCE, || async {
+        journal_rows(&world).await[0].2 == "done"
+    })
+    .await;
+    assert!(settled, "{:?}", journal_rows(&world).await);
+    assert!(world.west.get("moved").await.is_none());
+    let made = create_in_the_end(&world, &request).await;
+    assert_eq!(made.epoch, u64::try_from(WEST_REIGNS).unwrap());
+    assert_eq!(create(&world, &request).await.unwrap(), made);
+    let (east, west) = (held(&lossy, "moved").await, world.west.get("moved").await);
+    assert_eq!(keys(&east.unwrap()), keys(&west.unwrap()));
+    assert_eq!(journal_rows(&world).await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_an_empty_hub_does_not_have_was_not_deleted_there() {
+    let mut world = World::start().await;
+    world.east.create_many(3).await;
+    world.pass(true).await;
+    world.fail_over().await;
+    world.open_registry().await;
+    world.east = world.east.come_back(Come::Empty).await;
+    world.leave_deletion_open("d-001", Duration::ZERO).await;
+    world.connect("east", &world.east.running).await.unwrap();
+    let asked = eventually(PATIENCE, || async {
+        world.east.running.requests("get_device") >= 2
+    })
+    .await;
+    assert!(asked);
+    let rows = journal_rows(&world).await;
+    assert_eq!(rows[0].2, "unknown", "{rows:?}");
+    let graves = world.tombstones("d-001").await;
+    assert!(graves[0].2.is_empty(), "{graves:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn what_the_lost_hub_did_is_not_denied_because_the_new_one_refuses() {
     let (world, lossy) = lossy_world().await;
     create(&world, &creation("d-1")).await.unwrap();
@@ -420,6 +467,31 @@ async fn a_change_and_a_deletion_need_the_etag_that_was_read() {
     let missing = get(&world, "d-1").await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound);
     assert_eq!(reason(&missing), "DEVICE_NOT_FOUND");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_journal_keeps_what_the_hub_shows_and_not_what_was_asked_for() {
+    let world = World::start().await;
+    let desired = json!({"gone": null, "rate": 1});
+    let request = pb::CreateDeviceRequest {
+        device: Some(pb::Device {
+            desired: Some(to_struct(desired.as_object().unwrap())),
+            ..Default::default()
+        }),
+        ..creation("d-1")
+    };
+    create(&world, &request).await.unwrap();
+    let (journaled, observed, desired): (Vec<u8>, Vec<u8>, serde_json::Value) = sqlx::query_as(
+        "select j.fingerprint, o.fingerprint, j.record -> 'desired'
+           from registry.journal j
+           join registry.observed o using (fleet_id, hub_id, device_id)",
+    )
+    .fetch_one(&world.admin)
+    .await
+    .unwrap();
+    assert_eq!(journaled, observed);
+    assert_eq!(desired.as_object().unwrap().len(), 1, "{desired}");
     world.stop().await;
 }
 

@@ -26,10 +26,7 @@ async fn world_after_failover() -> World {
     world.east.create_many(6).await;
     world.pass(true).await;
     world.fail_over().await;
-    sqlx::query("update authority.fleet set registry_mode = 'open' where fleet_id = 'acme'")
-        .execute(&world.admin)
-        .await
-        .unwrap();
+    world.open_registry().await;
     world
 }
 

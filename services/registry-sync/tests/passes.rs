@@ -7,8 +7,11 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::World;
 use common::hubs::{device, object, sas};
+use hubshift_api::pb::registry::task::Result as Outcome;
 use hubshift_api::pb::types::TaskState;
 use hubshift_hub::{Credentials, HubDevice};
 use serde_json::json;
@@ -243,5 +246,24 @@ async fn a_held_device_stays_disabled_at_the_standby() {
     assert!(!west.identity.enabled);
     assert_eq!(west.tags["x"], json!(1));
     assert!(world.verify().await.equal, "equal in effect");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_nobody_confirmed_keeps_no_device_from_a_new_standby() {
+    let world = World::start().await;
+    world.east.create_many(2).await;
+    world.pass(true).await;
+    let hour = Duration::from_secs(3600);
+    world.leave_deletion_open("d-001", hour).await;
+    world.fail_over().await;
+    world.open_registry().await;
+    let north = world.new_standby().await;
+    let task = world.run_pass_to("north", true).await;
+    let Some(Outcome::Pass(pass)) = task.result else {
+        panic!("{task:?}")
+    };
+    assert_eq!((pass.created_count, pass.pending_count), (2, 0));
+    assert!(north.get("d-001").await.is_some());
     world.stop().await;
 }

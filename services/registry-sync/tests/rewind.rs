@@ -7,9 +7,10 @@
 
 mod common;
 
-use common::hubs::Come;
-use common::{WEST_REIGNS, World};
+use common::hubs::{Come, Hub};
+use common::{WEST_REIGNS, World, start_pass};
 use hubshift_api::pb::registry as pb;
+use hubshift_api::pb::registry::task::Result as Outcome;
 use serde_json::json;
 
 /// East with ten devices, of which three changed and one came after `copy` was taken; all of it
@@ -50,11 +51,10 @@ async fn come_back(mut world: World, copy: Option<&str>, empty: bool) -> World {
 
 /// East, of whose devices one was changed and reached west, restored to what it was before.
 async fn restored_while_active() -> World {
-    let mut world = World::start().await;
+    let world = World::start().await;
     world.east.create_many(4).await;
     world.pass(false).await;
-    let copy = world.files.path().join("copy");
-    world.east.save(&copy);
+    world.east.save(&world.files.path().join("copy"));
     world
         .east
         .change("d-001", |device| {
@@ -62,9 +62,19 @@ async fn restored_while_active() -> World {
         })
         .await;
     assert_eq!(world.pass(false).await.updated_count, 1);
+    restored(world).await
+}
+
+/// East, while it reigns, as it was when it was copied.
+async fn restored(mut world: World) -> World {
+    let copy = world.files.path().join("copy");
     world.east = world.east.come_back(Come::With(&copy)).await;
     world.connect("east", &world.east.running).await.unwrap();
     world
+}
+
+async fn has_news(hub: &Hub, device: &str) -> bool {
+    hub.get(device).await.unwrap().tags.contains_key("new")
 }
 
 async fn set_epoch(world: &World, epoch: i64) {
@@ -147,15 +157,7 @@ async fn what_was_found_holds_through_later_epochs_until_the_hub_is_whole_again(
     world.set_state("east", "syncing").await;
     let pass = world.run_pass_to("east", false).await;
     assert!(pass.failure.is_none(), "{pass:?}");
-    assert!(
-        world
-            .east
-            .get("d-001")
-            .await
-            .unwrap()
-            .tags
-            .contains_key("new")
-    );
+    assert!(has_news(&world.east, "d-001").await);
     world.set_state("east", "quarantined").await;
     let whole = world.scan("east").await;
     assert!(!whole.rewound, "{}", whole.rewound_evidence);
@@ -172,5 +174,34 @@ async fn a_read_that_shows_an_older_twin_is_remembered() {
     world.fail_over().await;
     let found = world.scan("east").await;
     assert!(found.rewound);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_restored_authority_is_not_copied_over_its_standby_until_somebody_accepts_it() {
+    let world = restored(world_with_copy("copy").await).await;
+    for _ in 0..3 {
+        let pass = world.pass(false).await;
+        assert_eq!((pass.updated_count, pass.deleted_count), (0, 0));
+        assert!(pass.watermark.is_none());
+    }
+    assert!(has_news(&world.west, "d-004").await);
+    assert!(world.west.get("later").await.is_some());
+    assert!(world.tombstones("later").await.is_empty());
+    assert_eq!(world.status_of("west").await.blocked, "SOURCE_REWOUND");
+
+    let accepting = pb::StartPassRequest {
+        accept_source: true,
+        ..start_pass("west")
+    };
+    let task = world.run_pass_as(accepting).await;
+    let Some(Outcome::Pass(pass)) = task.result else {
+        panic!("{task:?}")
+    };
+    assert_eq!((pass.updated_count, pass.deleted_count), (3, 1));
+    assert!(!has_news(&world.west, "d-004").await);
+    assert_eq!(world.status_of("west").await.blocked, "");
+    assert!(world.pass(false).await.watermark.is_some());
+    assert!(world.verify().await.equal);
     world.stop().await;
 }

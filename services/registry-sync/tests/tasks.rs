@@ -7,6 +7,7 @@
 
 mod common;
 
+use common::hubs::Hub;
 use common::{PATIENCE, World, step};
 use hubshift_api::fault::reason;
 use hubshift_api::pb::registry as pb;
@@ -20,7 +21,7 @@ fn start_pass(request_id: Uuid, full: bool) -> pb::StartPassRequest {
         target_hub: "west".into(),
         full,
         request_id: request_id.to_string(),
-        context: None,
+        ..pb::StartPassRequest::default()
     }
 }
 
@@ -203,6 +204,41 @@ async fn a_connection_that_does_not_work_is_refused_with_its_cause() {
         (refused.code(), reason(&refused).as_str()),
         (Code::NotFound, "HUB_NOT_FOUND")
     );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_to_another_hub_than_the_fleets_own_is_refused() {
+    let world = World::start().await;
+    let stranger = Hub::start("stranger", world.files.path()).await;
+    let name = "fleets/acme/hubs/west/connection".to_owned();
+    let elsewhere = pb::Connection {
+        name: name.clone(),
+        ..world.secrets("stranger", &stranger.running)
+    };
+    let refused = world.update_connection(elsewhere).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::FailedPrecondition, "HUB_HOST_MISMATCH")
+    );
+    let host = &world.west.running.host;
+    assert!(refused.message().contains(host), "{refused}");
+    assert_eq!(stranger.running.requests("device_statistics"), 0);
+
+    // The secret becomes another hub's after the connection was taken.
+    world.secrets("west", &stranger.running);
+    sqlx::query("update authority.hub set call_deadline_ms = 5000 where hub_id = 'west'")
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    let test = pb::TestConnectionRequest { name };
+    let refused = world
+        .connections
+        .clone()
+        .test_connection(test)
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&refused), "HUB_HOST_MISMATCH");
     world.stop().await;
 }
 

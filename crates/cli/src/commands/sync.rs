@@ -21,7 +21,7 @@ pub(crate) enum SyncCommand {
     Status,
     /// Starts a pass from the active hub to a standby
     #[command(after_help = "Example:\n  hubshift sync run --to west --full --wait")]
-    Run(RunArgs),
+    Run(PassArgs),
     /// Compares two hubs by fresh reads; exit code 1 when they differ
     #[command(after_help = "Example:\n  hubshift sync verify --to west --wait")]
     Verify(VerifyArgs),
@@ -46,6 +46,16 @@ pub(crate) struct RunArgs {
     /// Wait for its end
     #[arg(long)]
     wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PassArgs {
+    #[command(flatten)]
+    run: RunArgs,
+
+    /// Follow an active hub that was restored from an older state, as it is now
+    #[arg(long)]
+    accept_source: bool,
 }
 
 #[derive(Debug, Args)]
@@ -92,17 +102,18 @@ async fn status(session: &Session, id: &FleetId) -> Result<(), CliError> {
     session.output.show(&ReplicationView::from(status))
 }
 
-async fn pass(session: &Session, id: &FleetId, args: RunArgs) -> Result<(), CliError> {
+async fn pass(session: &Session, id: &FleetId, args: PassArgs) -> Result<(), CliError> {
     let request = pb::StartPassRequest {
         fleet: id.name(),
-        target_hub: target(session, id, args.to).await?,
-        full: args.full,
+        target_hub: target(session, id, args.run.to).await?,
+        full: args.run.full,
         request_id: session.request_id(),
         context: None,
+        accept_source: args.accept_source,
     };
     let send = |c, r| async move { Replication::new(c).start_pass(r).await };
     let task = session.registry.call(request, send).await?;
-    tasks::finish(session, task, args.wait).await
+    tasks::finish(session, task, args.run.wait).await
 }
 
 async fn verify(session: &Session, id: &FleetId, args: VerifyArgs) -> Result<(), CliError> {

@@ -115,6 +115,7 @@ impl Operator {
             full: false,
             request_id: Uuid::now_v7().to_string(),
             context: None,
+            accept_source: false,
         };
         let call = || {
             let (mut client, request) = (self.replication.clone(), request.clone());

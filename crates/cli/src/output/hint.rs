@@ -99,6 +99,10 @@ const HINTS: &[(&str, &str)] = &[
         "`hubshift fleet list` shows them; name one with --fleet",
     ),
     (
+        "HUB_HOST_MISMATCH",
+        "`hubshift hub get HUB` shows the host that the connection string must name",
+    ),
+    (
         "HUB_HOST_TAKEN",
         "a host belongs to one fleet: two on one would delete each other's devices",
     ),
@@ -205,6 +209,11 @@ const HINTS: &[(&str, &str)] = &[
     (
         "SERVICE_UNREACHABLE",
         "see that it runs, and --concierge, --registry, --merge or --context",
+    ),
+    (
+        "SOURCE_REWOUND",
+        "the active hub was restored from an older state: force the move to the standby, or accept \
+         it with `hubshift sync run --accept-source`",
     ),
     (
         "TARGET_NOT_STANDBY",

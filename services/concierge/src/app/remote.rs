@@ -144,6 +144,7 @@ impl Remote {
                     full: false,
                     request_id,
                     context,
+                    accept_source: false,
                 };
                 replication.start_pass(self.request(message)).await
             }

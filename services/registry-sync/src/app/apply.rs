@@ -20,6 +20,7 @@ use crate::intent::IntentError;
 use crate::observe::Observed;
 use crate::seal::KeyError;
 use crate::store::base::Base;
+use crate::store::journal::open;
 use crate::store::tombstone::NewTombstone;
 use crate::store::{self, divergence};
 use crate::write::{RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, effect, reread, write};
@@ -235,6 +236,8 @@ impl Applier {
                 let pair = [&self.primary.hub_id, &self.secondary.hub_id];
                 if divergence::was_changed(&mut tx, fleet_id, pair, device, looked_at).await? {
                     let text = "a back end changes it while the merge is applied, or may have";
+                    open::hurry(&mut tx, fleet_id, device).await?;
+                    commit(tx).await?;
                     return Err(Halt::Outcome(ItemOutcome::Stale(text.to_owned())));
                 }
                 let base = Base {

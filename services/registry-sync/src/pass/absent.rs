@@ -23,6 +23,9 @@ pub(crate) const MASS_DELETE: &str = "MASS_DELETE";
 impl Pass {
     /// Makes tombstones of what is gone, or stops at too many.
     pub(super) async fn absent(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        if self.halt_if_rewound(cx).await? {
+            return Ok(Turn::More);
+        }
         let (pool, fleet) = (&cx.deps.pool, cx.fleet.as_str());
         let source = self.source.as_str();
         self.apply_time = store::authority::now(pool).await?;

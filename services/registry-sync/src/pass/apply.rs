@@ -35,6 +35,9 @@ struct Need {
 impl Pass {
     /// One batch.
     pub(super) async fn apply(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        if self.halt_if_rewound(cx).await? {
+            return Ok(Turn::More);
+        }
         let needs = self.needs(cx).await?;
         let Some(last) = needs.last().map(|need| need.difference.device_id.clone()) else {
             self.advance_base(cx, None).await?;

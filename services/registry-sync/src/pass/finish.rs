@@ -14,7 +14,9 @@ impl Pass {
         let (source, target) = (self.source.as_str(), self.target.as_str());
         if !self.is_light() {
             let since = self.start_time;
-            store::tombstone::acknowledge_scanned(pool, fleet, source, since).await?;
+            if !self.is_halted() {
+                store::tombstone::acknowledge_scanned(pool, fleet, source, since).await?;
+            }
             store::tombstone::acknowledge_scanned(pool, fleet, target, since).await?;
         }
         store::base::remove_buried(pool, fleet, source, target).await?;
@@ -46,7 +48,7 @@ impl Pass {
     ) -> Result<(), StepError> {
         let (pool, reign) = (&cx.deps.pool, self.reign(cx.fleet));
         store::replication::set_blocked(pool, reign.fleet, reign.target, &self.blocked).await?;
-        if result.pending > 0 || self.failed > 0 {
+        if result.pending > 0 || self.failed > 0 || self.is_halted() {
             return Ok(());
         }
         // A listing may be older than the moment at which it was asked for.

@@ -6,13 +6,15 @@
 //!              a light pass, on news of the journal, begins here ──┘
 //! ```
 //!
-//! Durable: bases, tombstones, the standby's watermark. Kept true: a standby is only written
-//! under the epoch that the pass began in; a deletion needs a tombstone; what only the standby
-//! has is kept; the watermark moves only when nothing is pending that was there when the pass began to apply.
+//! Durable: bases, tombstones, the standby's watermark. Kept true: a standby is only written under
+//! the epoch that the pass began in, and never from an authority that was restored from an older
+//! state; a deletion needs a tombstone; what only the standby has is kept; the watermark moves only
+//! when nothing is pending that was there when the pass began to apply.
 
 mod absent;
 mod apply;
 mod finish;
+mod source;
 
 use std::time::Duration;
 
@@ -33,7 +35,9 @@ use crate::store::replication::Reign;
 use crate::workflows::report::{PassResult, Report};
 use crate::workflows::trouble::Turn;
 
+pub(crate) use absent::MASS_DELETE;
 pub(crate) use apply::judge;
+pub(crate) use source::SOURCE_REWOUND;
 
 /// Where a pass is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,8 +87,11 @@ pub(crate) struct Pass {
     /// Writes that did not come through.
     failed: u64,
     calls: u64,
-    /// Why deletions were not done, `MASS_DELETE`.
+    /// Why not everything was done, `MASS_DELETE`.
     blocked: String,
+    /// Whether the source is followed although it was restored from an older state.
+    #[serde(default)]
+    accept_source: bool,
     result: Option<PassResult>,
 }
 
@@ -136,6 +143,7 @@ impl Pass {
             failed: 0,
             calls: 0,
             blocked: String::new(),
+            accept_source: false,
             result: None,
         })
     }
@@ -145,7 +153,7 @@ impl Pass {
         self.result.as_ref()
     }
 
-    /// Why deletions were not done; empty when nothing stands in the way.
+    /// Why not everything was done; empty when nothing stands in the way.
     pub(crate) fn blocked(&self) -> &str {
         &self.blocked
     }

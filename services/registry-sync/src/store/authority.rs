@@ -97,6 +97,18 @@ pub(crate) async fn is_forgotten(
     Ok(forgotten)
 }
 
+/// Where service calls to a hub go, as the concierge has it; nothing when it knows no such hub.
+pub(crate) async fn service_host(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<Option<String>, StoreError> {
+    let host = sqlx::query_scalar!("select authority.service_host($1, $2)", fleet, hub)
+        .fetch_one(executor)
+        .await?;
+    Ok(host)
+}
+
 /// Every Syncing or Ready hub that has a connection and whose fleet's active hub has one too,
 /// unless the fleet is settling.
 pub(crate) async fn standbys(executor: impl PgExecutor<'_>) -> Result<Vec<Standby>, StoreError> {

@@ -22,7 +22,8 @@ pub(crate) struct Difference {
 }
 
 /// The devices after `after` at which the standby is not as the authority is, in order of their
-/// ids. A deletion is in it only with a tombstone; what a tombstone buries is never created.
+/// ids. A deletion is in it only with a tombstone; what a tombstone buries is never created. A
+/// tombstone counts once the authority followed it: a device that lives there lives.
 pub(crate) async fn differences(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -64,7 +65,7 @@ pub(crate) async fn differences(
               and (p.action = 'delete') = exists (
                       select from registry.tombstone d
                        where d.fleet_id = $1 and d.device_id = p.device_id
-                         and d.incarnation >= p.incarnation)
+                         and d.incarnation >= p.incarnation and $2 = any(d.acked_by))
             order by p.device_id limit $5"#,
         fleet,
         source,
@@ -128,12 +129,14 @@ pub(crate) async fn standing(
                                         and m.device_id = t.device_id and m.missing_count > 0)
                           or exists (select from registry.tombstone d
                                       where d.fleet_id = $1 and d.device_id = t.device_id
-                                        and d.incarnation >= t.incarnation) as was_known,
+                                        and d.incarnation >= t.incarnation
+                                        and $2 = any(d.acked_by)) as was_known,
                       coalesce(s.read_time > $4, false)
                           or s.device_id is null
                              and exists (select from registry.tombstone d
                                           where d.fleet_id = $1 and d.device_id = t.device_id
                                             and d.incarnation >= t.incarnation
+                                            and $2 = any(d.acked_by)
                                             and d.create_time > $4) as is_newer
                  from s full join t on t.device_id = s.device_id
                  left join registry.base b

@@ -1,12 +1,15 @@
 //! `registry.journal`: writes through the authority, in order.
 //!
 //! ```text
-//! (no row) ─▶ intent ─┬─▶ done
+//! (no row) ─▶ intent ─┬─▶ done ──(only if it has no answer)──▶ intent
 //!                     ├─▶ rejected ──(only if it never landed)──▶ intent
 //!                     └─▶ unknown ─┬─▶ done
 //!                                  ├─▶ rejected
 //!                                  └─▶ intent   (repeated by its caller)
 //! ```
+//!
+//! What turns out to have happened at a hub that reigns no longer is done and has no answer: its
+//! caller repeats it, and it then happens at the hub that reigns.
 //!
 //! A row exists before the first call to a hub, and a request has one row for ever: repeating it
 //! starts the same row again, with its old sequence. An attempt is named by its deadline, so that
@@ -25,7 +28,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub(crate) use attempt::{Attempt, AttemptId, Ended, finish, insert, start_again};
+pub(crate) use attempt::{Attempt, AttemptId, Ended, finish, insert, show, start_again};
 
 /// Why a row is `rejected` although no hub refused it: the call certainly never landed. The same
 /// request may be started again.
@@ -95,7 +98,7 @@ impl State {
     }
 }
 
-/// What the device shall be; the credential is sealed.
+/// What the device shall be, and once it happened, what the hub showed; the credential is sealed.
 #[derive(Clone)]
 pub(crate) struct Image {
     /// The record.

@@ -3,8 +3,8 @@
 //! Per device the last write of an older epoch that was acknowledged elsewhere. It is held when
 //! the base that pairs the hub with the old authority is of that write or of a later read (a
 //! deletion that a merge took back is such a case), or when the hub is known to have followed a
-//! deletion as late as it. Writes without a certain
-//! outcome are not in it, and bury nothing: who made them repeats them.
+//! deletion as late as it. Writes without an answer are not in it: who made them repeats them.
+//! Without a certain outcome they bury nothing either.
 
 use hubshift_domain::identity::{Fingerprint, Record};
 use hubshift_store::StoreError;
@@ -35,7 +35,8 @@ pub(crate) async fn candidates(
         r#"with latest as (
                select distinct on (j.device_id) j.*
                  from registry.journal j
-                where j.fleet_id = $1 and j.state = 'done' and j.device_id > $4
+                where j.fleet_id = $1 and j.state = 'done' and j.response is not null
+                  and j.device_id > $4
                 order by j.device_id, j.sequence desc)
            select l.device_id, coalesce(l.incarnation, 1) as "incarnation!",
                   l.operation, l.record, l.sealed_credential, l.fingerprint

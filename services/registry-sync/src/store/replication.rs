@@ -159,7 +159,8 @@ pub(crate) async fn pending_count(
                select distinct on (j.device_id) j.device_id, j.sequence, j.operation,
                       j.incarnation, j.outcome_time
                  from registry.journal j
-                where j.fleet_id = $1 and j.state = 'done' and j.hub_id <> $2
+                where j.fleet_id = $1 and j.state = 'done' and j.response is not null
+                  and j.hub_id <> $2
                   and j.outcome_time >= coalesce(
                           (select r.watermark from registry.replication r
                             where r.fleet_id = $1 and r.hub_id = $2), '-infinity')

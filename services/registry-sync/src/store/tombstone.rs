@@ -116,6 +116,28 @@ pub(crate) async fn highest(
     Ok(highest)
 }
 
+/// Per device the highest life that some hub is known to have ended.
+pub(crate) async fn confirmed(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    devices: &[String],
+) -> Result<Vec<(String, i32)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select device_id, max(incarnation) as "incarnation!"
+             from registry.tombstone
+            where fleet_id = $1 and device_id = any($2) and acked_by <> '{}'
+            group by device_id"#,
+        fleet,
+        devices
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.device_id, row.incarnation))
+        .collect())
+}
+
 /// Devices that a hub said twice in a row, scan after scan, it does not have.
 #[derive(Debug, Clone)]
 pub(crate) struct Absent {

@@ -19,7 +19,7 @@ use super::trouble::{Turn, settle_failed};
 use crate::authority::{self, FleetView};
 use crate::deps::Deps;
 use crate::intent;
-use crate::pass::{Depth, Pass, PassCx};
+use crate::pass::{Depth, MASS_DELETE, Pass, PassCx, SOURCE_REWOUND};
 use crate::store;
 
 /// How often open writes are looked at.
@@ -174,10 +174,16 @@ fn is_drained(result: &PassResult, start_time: Option<OffsetDateTime>) -> bool {
 }
 
 fn refuse(blocked: &str, passes: u32, pending: u64) -> Result<(), StepError> {
+    if blocked == SOURCE_REWOUND {
+        let message = "the active hub was restored from an older state; nothing is copied from it; \
+                       force the move to the standby, or accept it with `hubshift sync run \
+                       --accept-source`";
+        return Err(StepError::rejected(SOURCE_REWOUND, message));
+    }
     if !blocked.is_empty() {
         let message = "too many devices are gone at the active hub at once; nothing was deleted \
                        at the standby; bring them back, or delete them through DeviceService";
-        return Err(StepError::rejected("MASS_DELETE", message));
+        return Err(StepError::rejected(MASS_DELETE, message));
     }
     if passes >= MAX_PASSES {
         let message = format!("{pending} devices did not reach the standby in {passes} passes");
@@ -222,6 +228,7 @@ mod tests {
             _ => "",
         };
         assert_eq!(reason(refuse("MASS_DELETE", 1, 9)), "MASS_DELETE");
+        assert_eq!(reason(refuse("SOURCE_REWOUND", 1, 0)), "SOURCE_REWOUND");
         assert_eq!(reason(refuse("", MAX_PASSES - 1, 9)), "");
         assert_eq!(reason(refuse("", MAX_PASSES, 9)), "PENDING_WRITES");
     }

@@ -38,6 +38,9 @@ pub(crate) struct State {
     pub(crate) fleet: FleetId,
     pub(crate) target: HubId,
     pub(crate) depth: Depth,
+    /// Whether an operator accepts an active hub that was restored from an older state.
+    #[serde(default)]
+    pub(crate) accept_source: bool,
     /// The reconciler's pass that this one waits for.
     #[serde(default)]
     pub(crate) waits_for: Option<Uuid>,
@@ -53,6 +56,7 @@ impl State {
             fleet,
             target,
             depth,
+            accept_source: false,
             waits_for: None,
             pass: None,
             report,
@@ -127,7 +131,8 @@ async fn is_busy(deps: &Deps, state: &mut State) -> Result<bool, StepError> {
 async fn begin(deps: &Deps, state: &mut State) -> Result<Progress, StepError> {
     let view = authority::fleet(&deps.pool, &state.fleet).await?;
     let view = view.ok_or_else(|| gone(&state.fleet))?;
-    state.pass = Some(Pass::new(&view, &state.target, state.depth)?);
+    let pass = Pass::new(&view, &state.target, state.depth)?;
+    state.pass = Some(pass.accepting(state.accept_source));
     Ok(Progress::Done)
 }
 

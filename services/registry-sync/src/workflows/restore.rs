@@ -32,7 +32,6 @@ use crate::intent::IntentError;
 use crate::scan::CONCURRENCY;
 use crate::store;
 use crate::store::backup::BackupRow;
-use crate::store::divergence::graves;
 use crate::write::{RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, reread, write};
 
 /// The steps.
@@ -189,13 +188,11 @@ impl RestoreTask {
         let ids: Vec<String> = lines.iter().map(|line| line.device_id.clone()).collect();
         let (fleet, hub) = (cx.fleet.as_str(), cx.hub_id.as_str());
         let mut connection = self.0.pool.acquire().await.map_err(StoreError::from)?;
-        let graves = graves(&mut connection, &cx.fleet, &ids).await?;
+        // A deletion of which nobody knows whether it happened buries nothing.
+        let dead = store::tombstone::confirmed(&mut *connection, fleet, &ids).await?;
         let bases = store::base::get_many(&mut *connection, fleet, hub, &ids).await?;
         drop(connection);
-        let buried: HashMap<_, _> = graves
-            .into_iter()
-            .map(|grave| (grave.device_id, grave.tombstone.incarnation))
-            .collect();
+        let buried: HashMap<_, _> = dead.into_iter().collect();
         let holds: HashMap<_, _> = bases
             .into_iter()
             .filter_map(|base| Some((base.device_id, base.hold?)))
@@ -203,7 +200,7 @@ impl RestoreTask {
         let alive = lines.into_iter().filter(|line| {
             buried
                 .get(&line.device_id)
-                .is_none_or(|last| *last < line.incarnation)
+                .is_none_or(|last| *last < line.incarnation.cast_signed())
         });
         alive
             .map(|line| {

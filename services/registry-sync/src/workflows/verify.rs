@@ -148,6 +148,11 @@ impl VerifyTask {
         if view.active_hub != state.source || !is_standby {
             return Ok(());
         }
+        // That two hubs show the same says little when one of them lost what was acknowledged.
+        let (fleet, source) = (state.fleet.as_str(), state.source.as_str());
+        if store::scan::was_rewound(&self.0.pool, fleet, source).await? {
+            return Ok(());
+        }
         let reign = Reign {
             fleet: state.fleet.as_str(),
             source: state.source.as_str(),

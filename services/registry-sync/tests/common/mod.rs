@@ -81,23 +81,42 @@ impl World {
         world
     }
 
-    /// Tells the service how to reach a hub.
+    /// Says where a hub is, and tells the service how to reach it.
     pub(crate) async fn connect(
         &self,
         name: &str,
         hub: &Emulator,
     ) -> Result<pb::Connection, Status> {
+        sqlx::query(
+            "insert into concierge.hub
+                 (fleet_id, hub_id, hub_index, region, host, admission_per_second)
+             select fleet_id, hub_id, hub_index, '', $2, 1 from authority.hub
+              where fleet_id = 'acme' and hub_id = $1
+             on conflict on constraint concierge_hub_pk do update set host = excluded.host",
+        )
+        .bind(name)
+        .bind(&hub.host)
+        .execute(&self.admin)
+        .await
+        .unwrap();
+        let connection = pb::Connection {
+            name: format!("fleets/acme/hubs/{name}/connection"),
+            ..self.secrets(name, hub)
+        };
+        self.update_connection(connection).await
+    }
+
+    /// A connection without a name, whose files have this one.
+    pub(crate) fn secrets(&self, name: &str, hub: &Emulator) -> pb::Connection {
         let secret = self.files.path().join(format!("{name}.secret"));
         let ca = self.files.path().join(format!("{name}.pem"));
         std::fs::write(&secret, hub.connection_string().expose()).unwrap();
         std::fs::write(&ca, &hub.ca_pem).unwrap();
-        let connection = pb::Connection {
-            name: format!("fleets/acme/hubs/{name}/connection"),
+        pb::Connection {
             secret_ref: format!("file:{}", secret.display()),
             ca_ref: format!("file:{}", ca.display()),
             ..pb::Connection::default()
-        };
-        self.update_connection(connection).await
+        }
     }
 
     pub(crate) async fn update_connection(
@@ -128,12 +147,13 @@ impl World {
     /// A pass from the active hub to a standby.
     pub(crate) async fn run_pass_to(&self, target: &str, full: bool) -> pb::Task {
         let request = pb::StartPassRequest {
-            fleet: "fleets/acme".into(),
-            target_hub: target.into(),
             full,
-            request_id: Uuid::new_v4().to_string(),
-            context: None,
+            ..start_pass(target)
         };
+        self.run_pass_as(request).await
+    }
+
+    pub(crate) async fn run_pass_as(&self, request: pb::StartPassRequest) -> pb::Task {
         let task = self.replication.clone().start_pass(request).await.unwrap();
         self.finished(task.into_inner()).await
     }
@@ -256,6 +276,28 @@ impl World {
         }
     }
 
+    /// Lets the registry take writes again, as a failover that has settled does.
+    pub(crate) async fn open_registry(&self) {
+        sqlx::query("update authority.fleet set registry_mode = 'open' where fleet_id = 'acme'")
+            .execute(&self.admin)
+            .await
+            .unwrap();
+    }
+
+    /// A third hub, `north`, that has yet to follow the active one.
+    pub(crate) async fn new_standby(&self) -> Hub {
+        sqlx::query(
+            "insert into authority.hub (fleet_id, hub_id, hub_index, state, call_deadline_ms)
+             values ('acme', 'north', 2, 'syncing', 6000)",
+        )
+        .execute(&self.admin)
+        .await
+        .unwrap();
+        let north = Hub::start("north", self.files.path()).await;
+        self.connect("north", &north.running).await.unwrap();
+        north
+    }
+
     /// A deletion of a device's first life at east of which nobody knows whether it happened, as a
     /// lost answer leaves it behind. It is looked at once `deadline` is over. Its number.
     pub(crate) async fn leave_deletion_open(&self, device: &str, deadline: Duration) -> i64 {
@@ -328,6 +370,16 @@ impl World {
     }
 }
 
+/// A pass from the active hub to a standby, to be asked for.
+pub(crate) fn start_pass(target: &str) -> pb::StartPassRequest {
+    pb::StartPassRequest {
+        fleet: "fleets/acme".into(),
+        target_hub: target.into(),
+        request_id: Uuid::new_v4().to_string(),
+        ..pb::StartPassRequest::default()
+    }
+}
+
 /// The step of a failover, as its executor says it.
 pub(crate) fn step(lease_gen: i64, epoch: i64) -> StepContext {
     StepContext {
@@ -339,6 +391,14 @@ pub(crate) fn step(lease_gen: i64, epoch: i64) -> StepContext {
 }
 
 async fn reign(admin: &PgPool) {
+    sqlx::query(
+        "insert into concierge.fleet
+             (fleet_id, home_hub_id, device_count, utilisation_percent, poll_after_ms)
+         values ('acme', 'east', 1, 80, 1000)",
+    )
+    .execute(admin)
+    .await
+    .unwrap();
     sqlx::query(
         "insert into authority.fleet (fleet_id, epoch, active_hub_id) values ('acme', $1, 'east')",
     )

@@ -135,7 +135,7 @@ impl Devices {
             burial::announce(&mut tx, &attempt, id.sequence).await?;
         }
         commit(tx).await?;
-        self.happened(ticket.row(id), scene(cx), seen).await
+        self.happened(ticket.row(id), scene(cx), seen, None).await
     }
 
     async fn conclude(
@@ -148,8 +148,12 @@ impl Devices {
         match outcome {
             Ok(WriteOutcome::Applied(seen) | WriteOutcome::Already(seen)) => {
                 match (planned, seen) {
-                    (Planned::Delete(_), _) => self.happened(row, scene(cx), None).await,
-                    (_, Some(seen)) => self.happened(row, scene(cx), Some(&seen)).await,
+                    (Planned::Delete(_), _) => self.happened(row, scene(cx), None, None).await,
+                    (_, Some(seen)) => {
+                        let shown = planned.shown(&seen);
+                        self.happened(row, scene(cx), Some(&seen), shown.as_ref())
+                            .await
+                    }
                     (_, None) => Err(unknown("what is there now", cx.call_deadline)),
                 }
             }
@@ -175,12 +179,14 @@ impl Devices {
         }
     }
 
-    /// The request happened: stores its answer, and what follows from a deletion.
+    /// The request happened: stores its answer, and what follows from a deletion. `shown` is what
+    /// the hub holds now, where that may be something else than was journaled.
     pub(super) async fn happened(
         &self,
         row: Row<'_>,
         scene: Scene<'_>,
         seen: Option<&Observed>,
+        shown: Option<&Image>,
     ) -> Result<Turn, DeviceError> {
         let mut tx = self.deps.pool.begin().await.map_err(StoreError::from)?;
         let answer = match seen {
@@ -197,6 +203,9 @@ impl Devices {
                 view::device(row.fleet, seen, &facts).encode_to_vec()
             }
         };
+        if let (Some(seen), Some(shown)) = (seen, shown) {
+            journal::show(&mut tx, row.fleet, row.id, seen.incarnation, shown).await?;
+        }
         if !journal::finish(&mut tx, row.fleet, row.id, &Ended::Done(&answer)).await? {
             // Somebody else found out at the same time: theirs is the answer that counts.
             return Ok(Turn::Again);
@@ -207,6 +216,18 @@ impl Devices {
         commit(tx).await?;
         self.deps.sync.notify_one();
         Ok(Turn::Answer(answer))
+    }
+
+    /// The request happened at a hub that reigns no longer. Who repeats it is answered by the hub
+    /// that does.
+    pub(super) async fn passed(&self, row: Row<'_>, is_gone: bool) -> Result<Turn, DeviceError> {
+        let mut tx = self.deps.pool.begin().await.map_err(StoreError::from)?;
+        let ours = journal::finish(&mut tx, row.fleet, row.id, &Ended::Passed).await?;
+        if ours && is_gone {
+            burial::confirm(&mut tx, row.fleet, row.id.sequence).await?;
+        }
+        commit(tx).await?;
+        Ok(Turn::Again)
     }
 
     /// The request can't be done, and its row, if it has one, says so for ever.

@@ -89,7 +89,7 @@ impl Devices {
             self.settle_other(&view, other, seen.as_ref()).await?;
         }
         if let Some(begun) = begun
-            && let Some(turn) = self.settle_own(ticket, &view, begun, seen.as_ref()).await?
+            && let Some(turn) = self.settle_own(&view, begun, seen.as_ref()).await?
         {
             return Ok(turn);
         }

@@ -85,6 +85,24 @@ impl Planned {
             sealed: wanted.sealed.clone(),
         })
     }
+
+    /// For the journal, once it happened: what the hub shows. A part that was not written may be
+    /// somebody else's by then, and a hub leaves out what it has no place for. Of a held device the
+    /// record beneath the hold is kept.
+    pub(crate) fn shown(&self, seen: &Observed) -> Option<Image> {
+        let (Self::Create(wanted) | Self::Update(wanted, _)) = self else {
+            return None;
+        };
+        let mut record = seen.record.clone();
+        if wanted.hold.is_some() {
+            record.enabled = wanted.record.enabled;
+        }
+        Some(Image {
+            fingerprint: seen.fingerprint,
+            record,
+            sealed: seen.sealed.clone(),
+        })
+    }
 }
 
 /// Plans a request.

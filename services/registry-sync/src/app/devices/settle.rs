@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hubshift_domain::hub_state::HubState;
 use hubshift_domain::id::{DeviceId, FleetId, HubId};
 use hubshift_store::{StoreError, commit};
 
@@ -42,13 +43,12 @@ impl Devices {
     /// The request's own row, begun in this reign; `None` when it may be tried again.
     pub(super) async fn settle_own(
         &self,
-        ticket: &Ticket,
         view: &FleetView,
         entry: &Entry,
         seen: Option<&Observed>,
     ) -> Result<Option<Turn>, DeviceError> {
         if landed(entry, seen) {
-            return self.landed(&ticket.fleet, entry, seen).await.map(Some);
+            return self.landed(view, entry, seen).await.map(Some);
         }
         if !entry.is_overdue {
             return Err(unknown("yet whether the hub did it", left(entry, view)));
@@ -64,7 +64,7 @@ impl Devices {
         seen: Option<&Observed>,
     ) -> Result<(), DeviceError> {
         if landed(entry, seen) {
-            self.landed(&view.fleet, entry, seen).await?;
+            self.landed(view, entry, seen).await?;
             return Ok(());
         }
         if !entry.is_overdue {
@@ -86,8 +86,14 @@ impl Devices {
         };
         let cx = self.writer(&view, &hub).await?;
         let seen = self.look(&cx, &entry.device_id).await?;
+        if self
+            .proves_nothing(&view, &cx, entry, seen.as_ref())
+            .await?
+        {
+            return Ok(Settled::Open);
+        }
         if landed(entry, seen.as_ref()) {
-            self.landed(fleet, entry, seen.as_ref()).await?;
+            self.landed(&view, entry, seen.as_ref()).await?;
             return Ok(Settled::Happened);
         }
         if let Some(turn) = self
@@ -128,12 +134,41 @@ impl Devices {
             .map(Some)
     }
 
+    /// Whether it says nothing that a device is absent: its hub reigns no longer, and came back
+    /// from an older state or empty.
+    async fn proves_nothing(
+        &self,
+        view: &FleetView,
+        cx: &WriteCx,
+        entry: &Entry,
+        seen: Option<&Observed>,
+    ) -> Result<bool, DeviceError> {
+        let is_absent = entry.operation == Operation::Delete && seen.is_none();
+        if !is_absent || cx.hub_id == view.active_hub {
+            return Ok(false);
+        }
+        let (fleet, hub) = (cx.fleet.as_str(), cx.hub_id.as_str());
+        let state = view.hub(&cx.hub_id).map(|hub| hub.state);
+        if state == Some(HubState::Rewound)
+            || store::scan::was_rewound(&cx.pool, fleet, hub).await?
+        {
+            return Ok(true);
+        }
+        if store::observed::count(&cx.pool, fleet, hub).await? == 0 {
+            return Ok(false);
+        }
+        let found = cx.hub.statistics().await.into_result();
+        let found = found.map_err(|error| DeviceError::Unreachable(error.to_string()))?;
+        Ok(found.total == 0)
+    }
+
     async fn landed(
         &self,
-        fleet: &FleetId,
+        view: &FleetView,
         entry: &Entry,
         seen: Option<&Observed>,
     ) -> Result<Turn, DeviceError> {
+        let fleet = &view.fleet;
         let scene = Scene {
             epoch: entry.epoch,
             hub: &entry.hub_id,
@@ -143,7 +178,11 @@ impl Devices {
             (Operation::Create, Some(seen)) => Some(self.born(fleet, entry, seen).await?),
             (Operation::Update, Some(seen)) => Some(seen.clone()),
         };
-        self.happened(row(fleet, entry), scene, seen.as_ref()).await
+        if entry.hub_id != view.active_hub.as_str() {
+            return self.passed(row(fleet, entry), seen.is_none()).await;
+        }
+        self.happened(row(fleet, entry), scene, seen.as_ref(), None)
+            .await
     }
 
     /// A new device that was found, not answered for, is the life that its request meant it to be.

@@ -37,7 +37,10 @@ pub(super) async fn pass(deps: &Deps, mut body: pb::StartPassRequest) -> Result<
     } else {
         Depth::Incremental
     };
-    let state = pass::State::new(fleet.clone(), target, depth);
+    let state = pass::State {
+        accept_source: body.accept_source,
+        ..pass::State::new(fleet.clone(), target, depth)
+    };
     let new = NewTask {
         kind: PassTask::KIND,
         fleet: &fleet,

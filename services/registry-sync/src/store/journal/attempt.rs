@@ -57,6 +57,8 @@ pub(crate) struct AttemptId {
 pub(crate) enum Ended<'a> {
     /// It happened, and this is the answer.
     Done(&'a [u8]),
+    /// It happened at a hub that reigns no longer: that is no answer.
+    Passed,
     /// It certainly did not: reason and words.
     Rejected(&'a str, &'a str),
     /// Not known: words.
@@ -104,7 +106,7 @@ pub(crate) async fn insert(
 }
 
 /// Starts a row again, with another image and perhaps at another hub, if its newest attempt is
-/// still `before` and did not come to anything. `None` when somebody else was faster.
+/// still `before` and did not come to an answer. `None` when somebody else was faster.
 pub(crate) async fn start_again(
     connection: &mut PgConnection,
     before: AttemptId,
@@ -119,7 +121,8 @@ pub(crate) async fn start_again(
                 intent_time = clock_timestamp(),
                 deadline = clock_timestamp() + make_interval(secs => $12)
           where fleet_id = $1 and sequence = $2 and deadline = $3
-            and (state in ('intent', 'unknown') or (state = 'rejected' and reason = $13))
+            and (state in ('intent', 'unknown') or (state = 'rejected' and reason = $13)
+                 or (state = 'done' and response is null))
           returning sequence, deadline",
         attempt.fleet.as_str(),
         before.sequence,
@@ -143,6 +146,36 @@ pub(crate) async fn start_again(
     }))
 }
 
+/// Writes what the hub showed after an attempt in place of what was planned, before it ends.
+pub(crate) async fn show(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    attempt: AttemptId,
+    incarnation: Incarnation,
+    shown: &Image,
+) -> Result<(), StoreError> {
+    let credential = &shown.record.credential;
+    sqlx::query!(
+        "update registry.journal
+            set incarnation = $4, record = $5, credential_kind = $6, credential_fingerprint = $7,
+                sealed_credential = $8, fingerprint = $9
+          where fleet_id = $1 and sequence = $2 and deadline = $3
+            and state in ('intent', 'unknown')",
+        fleet.as_str(),
+        attempt.sequence,
+        attempt.deadline,
+        incarnation.cast_signed(),
+        image_json(Some(shown))?,
+        credential.kind.as_str(),
+        credential.fingerprint.0.as_slice(),
+        shown.sealed.as_slice(),
+        shown.fingerprint.0.as_slice()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Writes how an attempt ended; `false` when the row is no longer at that attempt, or over.
 pub(crate) async fn finish(
     connection: &mut PgConnection,
@@ -152,6 +185,7 @@ pub(crate) async fn finish(
 ) -> Result<bool, StoreError> {
     let (state, reason, detail, response) = match *ended {
         Ended::Done(response) => (State::Done, "", "", Some(response)),
+        Ended::Passed => (State::Done, "", "", None),
         Ended::Rejected(reason, detail) => (State::Rejected, reason, detail, None),
         Ended::Unknown(detail) => (State::Unknown, "", detail, None),
     };

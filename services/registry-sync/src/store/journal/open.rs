@@ -55,7 +55,7 @@ pub(crate) async fn of_device(
     rows.into_iter().map(Entry::try_from).collect()
 }
 
-/// Whether a change of the device with a higher number happened.
+/// Whether a change of the device with a higher number happened, and was answered so.
 pub(crate) async fn is_superseded(
     connection: &mut PgConnection,
     fleet: &FleetId,
@@ -64,7 +64,8 @@ pub(crate) async fn is_superseded(
 ) -> Result<bool, StoreError> {
     let found = sqlx::query_scalar!(
         r#"select exists (select from registry.journal
-            where fleet_id = $1 and device_id = $2 and sequence > $3 and state = 'done') as "is!""#,
+            where fleet_id = $1 and device_id = $2 and sequence > $3 and state = 'done'
+              and response is not null) as "is!""#,
         fleet.as_str(),
         device,
         sequence
@@ -111,6 +112,25 @@ pub(crate) async fn claim(
         }
     }
     Ok(entries)
+}
+
+/// Has the changes of a device looked at soon of which nobody knows whether they happened, and that
+/// can't land any more.
+pub(crate) async fn hurry(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    device: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.journal set outcome_time = deadline
+          where fleet_id = $1 and device_id = $2 and state = 'unknown'
+            and deadline < clock_timestamp() and outcome_time > deadline",
+        fleet.as_str(),
+        device
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Which life a new device of this id would be: later than every one that any hub has shown and

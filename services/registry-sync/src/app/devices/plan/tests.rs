@@ -236,6 +236,22 @@ fn a_held_device_is_changed_beneath_its_hold() {
 }
 
 #[test]
+fn what_happened_is_journaled_as_the_hub_shows_it_and_beneath_its_hold() {
+    let keys = keys(4);
+    let held = Wanted {
+        hold: Some("record@3".into()),
+        ..create(&keys)
+    };
+    let mut there = shown(&keys, &held);
+    there.record.tags = json!({"by": "else"}).as_object().unwrap().clone();
+    there.fingerprint = there.record.fingerprint(&keys.fingerprint, "d-1");
+    let image = Planned::Create(Box::new(held)).shown(&there).unwrap();
+    assert_eq!(image.record.tags, there.record.tags);
+    assert!(image.record.enabled && !there.record.enabled);
+    assert_eq!(image.fingerprint, there.fingerprint);
+}
+
+#[test]
 fn a_deletion_that_was_begun_happened_when_nothing_is_there() {
     let keys = keys(4);
     let nothing = plan(&deletion(), &keys, NOTHING).unwrap();
