@@ -13,7 +13,9 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub(crate) use decide::{open_decisions, resolutions, resolve, supersede_held};
+pub(crate) use decide::{
+    Decided, decisions, open_decisions, resolutions, resolve, supersede, supersede_held,
+};
 pub(crate) use look::{ConflictRow, Filter, count_held, hold, merge_of, page};
 
 /// The version of the policies that decide, as rows name it.
@@ -132,7 +134,8 @@ pub(crate) async fn clear_orphans(
     Ok(())
 }
 
-/// Writes conflicts. A row that an operator decided keeps his decision and takes the new values.
+/// Writes conflicts. A row that an operator decided keeps his decision and takes the new values;
+/// one whose decision fell is open again.
 pub(crate) async fn put(
     connection: &mut PgConnection,
     fleet: &str,
@@ -190,8 +193,9 @@ async fn insert(
          on conflict on constraint merge_conflict_pk do update
             set base = excluded.base, primary_value = excluded.primary_value,
                 secondary_value = excluded.secondary_value, stamps = excluded.stamps,
-                chosen = excluded.chosen, policy = excluded.policy, state = excluded.state
-          where merge.conflict.state in ('auto', 'held')",
+                chosen = excluded.chosen, policy = excluded.policy, state = excluded.state,
+                resolver = '', resolve_time = excluded.resolve_time
+          where merge.conflict.state in ('auto', 'held', 'superseded')",
         conflict.id(merge_id),
         fleet,
         merge_id,

@@ -1,7 +1,8 @@
 //! What differs is compared, key by key, and becomes a plan.
 //!
-//! A first plan waits for a person. Later rounds go on by themselves with the decisions that were
-//! made, unless they trip a breaker that nobody overrode: then they wait again.
+//! A first plan waits for a person. Later rounds go on by themselves with the decisions that still
+//! stand, unless they trip a breaker that nobody overrode, or leave a device that only a decision
+//! can bring together: then they wait again.
 
 use std::time::Duration;
 
@@ -117,7 +118,9 @@ impl MergeFlow {
         // Approved between an earlier try of this step and its crash: the same plan, so it counts.
         let same_plan = row.approved_plan_id == Some(settled.plan_id.to_string());
         let is_approved = state.is_approved || same_plan;
-        let goes_on = is_approved && (!settled.is_tripped || row.override_breakers);
+        // No decision brings a rewound hub's devices together: waiting would be of no use.
+        let can_close = state.is_rewound || !settled.is_apart;
+        let goes_on = is_approved && can_close && (!settled.is_tripped || row.override_breakers);
         if goes_on {
             refuse_if_stuck(tx, cx).await?;
         }
