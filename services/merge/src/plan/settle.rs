@@ -31,8 +31,8 @@ pub(crate) struct Settled {
     pub(crate) counts: Counts,
     /// What stops an apply, for a person.
     pub(crate) blockers: Vec<String>,
-    /// Whether it needs a second approval.
-    pub(crate) is_tripped: bool,
+    /// The breakers that it trips: with any it needs a second approval.
+    pub(crate) tripped: Vec<Tripped>,
     /// Whether devices stay different: nothing is written of them.
     pub(crate) is_apart: bool,
 }
@@ -63,7 +63,7 @@ pub(crate) async fn settle(
         plan_id: reviewed(plan, &decisions),
         counts,
         blockers,
-        is_tripped: !tripped.is_empty(),
+        tripped,
         is_apart: !apart.is_empty(),
     })
 }
