@@ -162,6 +162,56 @@ async fn a_write_over_an_unread_version_is_refused_and_a_repeated_one_is_the_sam
     assert_eq!(fault::reason(&refused), "EPOCH_AHEAD");
 }
 
+async fn refused(world: &World, request: pb::PutDocumentRequest) -> String {
+    let mut documents = world.service.documents.clone();
+    fault::reason(&documents.put_document(request).await.unwrap_err())
+}
+
+#[tokio::test]
+async fn a_late_write_takes_the_place_of_none_that_it_did_not_read() {
+    let world = World::at_home().await;
+    let first = write(&world, put("n-1", json!({"a": 1}), "east", "")).await;
+    let first = first.document.unwrap().version;
+    let second = write(&world, put("n-1", json!({"a": 2}), "east", &first)).await;
+    let second = second.document.unwrap().version;
+    world.fail_over().await;
+    let blind = || put("n-1", json!({"a": 1, "b": 1}), "east", &first);
+    assert_eq!(refused(&world, blind()).await, "VERSION_MISMATCH");
+    let branch = put("n-1", json!({"a": 2, "b": 1}), "east", &second);
+    assert!(write(&world, branch).await.is_branch);
+    assert_eq!(refused(&world, blind()).await, "VERSION_MISMATCH");
+    let again = put("n-1", json!({"a": 2, "b": 2}), "east", &second);
+    assert!(write(&world, again).await.is_branch);
+    world.close(&world.plan().await).await;
+    let merged = read(&world, "n-1").await;
+    assert_eq!(
+        from_value(merged.value.as_ref().unwrap()),
+        json!({"a": 2, "b": 2})
+    );
+    let blind = put("n-1", json!({"a": 3}), "east", &second);
+    assert_eq!(refused(&world, blind).await, "VERSION_MISMATCH");
+}
+
+#[tokio::test]
+async fn of_two_back_ends_that_create_a_document_at_once_one_is_refused() {
+    let world = World::new().await;
+    for number in 0..5 {
+        let key = format!("n-{number}");
+        let create = |value: i64| {
+            let mut documents = world.service.documents.clone();
+            let request = put(&key, json!(value), "west", "");
+            async move { documents.put_document(request).await }
+        };
+        let (won, lost) = match tokio::join!(create(1), create(2)) {
+            (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won.into_inner(), lost),
+            both => panic!("one must be refused: {both:?}"),
+        };
+        assert_eq!(fault::reason(&lost), "VERSION_MISMATCH");
+        let stored = read(&world, &key).await;
+        assert_eq!(stored.value, won.document.unwrap().value);
+    }
+}
+
 #[tokio::test]
 async fn a_back_ends_own_store_takes_part_and_what_moved_is_read_again() {
     let world = World::new().await;
