@@ -7,6 +7,7 @@
 mod decide;
 mod look;
 
+use hubshift_domain::identity::canonical_json;
 use hubshift_domain::merge::{self, Chosen, ConflictState};
 use hubshift_store::StoreError;
 use serde_json::Value;
@@ -85,14 +86,17 @@ impl NewConflict {
         }
     }
 
-    /// The same facts have the same id in every try.
+    /// The same facts have the same id in every try. What two writes of a document lost at one
+    /// path are two facts.
     fn id(&self, merge_id: Uuid) -> Uuid {
+        let dropped = self.stamps.get("dropped").map(canonical_json);
         let parts = [
             self.scope.as_str(),
             &self.key,
             &self.kind,
             &self.path,
             &self.generation.to_string(),
+            &dropped.unwrap_or_default(),
         ];
         Uuid::new_v5(&merge_id, parts.join("\u{0}").as_bytes())
     }

@@ -6,6 +6,7 @@ use hubshift_api::pb::merge as pb;
 use hubshift_api::pb::merge::{ConflictState, MergeState, NamespacePolicy};
 use serde_json::{Value, json};
 
+use crate::hubs::{absent, tagged};
 use crate::own_store::OwnStore;
 use crate::world::{EPOCH, OLD_EPOCH, World, request_id};
 
@@ -124,6 +125,39 @@ async fn a_branch_meets_the_main_line_by_leaf_in_the_merge() {
         json!({"a": 2, "b": 3, "c": 3})
     );
     assert_ne!(restored.version, merged.version);
+}
+
+#[tokio::test]
+async fn what_each_round_of_a_merge_drops_is_listed() {
+    let world = World::at_home().await;
+    diverge(
+        &world,
+        "n-1",
+        json!({"c": 1}),
+        json!({"c": 2}),
+        json!({"c": 3}),
+    )
+    .await;
+    let plan = world.plan().await;
+    world.hubs.script().scans_held = true;
+    world.apply(&plan).await.unwrap();
+    world.until(&plan.name, MergeState::Verifying).await;
+    let seen = read(&world, "n-1").await.version;
+    write(&world, put("n-1", json!({"c": 4}), "west", &seen)).await;
+    let late = put("n-1", json!({"c": 5}), "east", &seen);
+    assert!(write(&world, late).await.is_branch);
+    // The hubs differ, so there is another round.
+    let made = tagged("east", "owner", "east");
+    world.hubs.put("d-1", absent(), made, absent());
+    world.hubs.script().scans_held = false;
+    world.until(&plan.name, MergeState::Closed).await;
+    let conflicts = world.conflicts(&plan).await;
+    let mut dropped: Vec<_> = conflicts
+        .iter()
+        .map(|conflict| from_value(conflict.primary.as_ref().unwrap()))
+        .collect();
+    dropped.sort_by_key(|value| value.as_i64());
+    assert_eq!(dropped, [json!(3), json!(5)]);
 }
 
 #[tokio::test]
