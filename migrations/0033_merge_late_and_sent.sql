@@ -1,6 +1,6 @@
 -- Owner: merge. An event of an epoch that is not known yet waits for the epoch, not for the events
--- before it.
--- Lock impact: merge.event exclusively, while its rows are looked at once.
+-- before it. An approval is for the breakers that tripped.
+-- Lock impact: merge.event exclusively, while its rows are looked at once; merge.merge for a moment.
 alter table merge.event drop constraint merge_event_state;
 alter table merge.event add constraint merge_event_state check (state in
     ('applied', 'stale', 'parked', 'late', 'merged', 'ahead'));
@@ -16,3 +16,8 @@ update merge.event e set state = 'stale'
  where k.fleet_id = e.fleet_id and k.origin = e.origin and k.producer = e.producer
    and k.device_id = e.device_id and k.event_key = e.event_key
    and e.state = 'parked' and (e.key_version <= k.last_version or k.is_deleted);
+
+-- The breakers that the plan trips, and those that a person let pass, each with its count.
+alter table merge.merge
+    add column tripped jsonb not null default '[]',
+    add column approved_trips jsonb not null default '[]';

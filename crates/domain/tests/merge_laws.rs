@@ -303,6 +303,33 @@ fn a_leaf_is_resolved_by_its_path_and_the_other_leaves_are_left_alone() {
 }
 
 #[test]
+fn a_row_is_about_its_values_whoever_wrote_them() {
+    let triple = triple_of(tag("a", json!("east")), tag("a", json!("west")));
+    let resolution = |path: &str| Resolution {
+        path: path.to_owned(),
+        choice: Choice::Primary,
+    };
+    let row = |triple: &Triple, path: &str| {
+        let key = merge_key(triple, &Policy::default(), &[resolution(path)]);
+        key.conflicts[0].clone()
+    };
+    let mut restamped = triple.clone();
+    let mut other = triple.clone();
+    if let (Side::Live(restamped), Side::Live(other)) =
+        (&mut restamped.secondary, &mut other.secondary)
+    {
+        restamped.stamp.sequence += 1;
+        tag("a", json!("somebody new"))(&mut other.record);
+    }
+    for path in ["tags.a", ""] {
+        let first = row(&triple, path);
+        let values = [&first.base, &first.primary, &first.secondary].map(Option::as_ref);
+        assert!(row(&restamped, path).is_about(values), "{path}");
+        assert!(!row(&other, path).is_about(values), "{path}");
+    }
+}
+
+#[test]
 fn two_documents_that_are_legal_alone_are_not_written_when_their_union_is_not() {
     let large = |name| tag(name, Value::from("x".repeat(5000)));
     let triple = triple_of(large("a"), large("b"));

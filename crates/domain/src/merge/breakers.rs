@@ -62,6 +62,15 @@ pub struct Tripped {
     pub allowed: u64,
 }
 
+impl Tripped {
+    /// Whether one of these trips, that somebody let pass, was as large.
+    pub fn is_within(&self, approved: &[Tripped]) -> bool {
+        approved.iter().any(|trip| {
+            trip.breaker == self.breaker && trip.hub == self.hub && self.count <= trip.count
+        })
+    }
+}
+
 impl Breakers {
     /// The breakers that a plan trips; empty when one approval is enough.
     pub fn check(&self, counts: &Counts, primary: HubSize, secondary: HubSize) -> Vec<Tripped> {
@@ -141,5 +150,22 @@ mod tests {
             trips(&counts(6, 0, 0), HubSize::default()),
             [Breaker::MassDelete]
         );
+    }
+
+    #[test]
+    fn what_was_let_pass_covers_no_more_and_nothing_else() {
+        let trip = |breaker, hub, count| Tripped {
+            breaker,
+            hub,
+            count,
+            allowed: 5,
+        };
+        let (delete, auth) = (Breaker::MassDelete, Breaker::MassAuthChange);
+        let approved = [trip(delete, Choice::Primary, 12)];
+        assert!(trip(delete, Choice::Primary, 12).is_within(&approved));
+        assert!(!trip(delete, Choice::Primary, 13).is_within(&approved));
+        assert!(!trip(delete, Choice::Secondary, 6).is_within(&approved));
+        assert!(!trip(auth, Choice::Primary, 6).is_within(&approved));
+        assert!(!trip(delete, Choice::Primary, 6).is_within(&[]));
     }
 }

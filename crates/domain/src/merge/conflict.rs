@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use super::policy::Rule;
 use super::side::{Action, Choice, Side, Triple};
-use super::value::side_value;
+use super::value::{side_from_value, side_value};
 use crate::hub_state::named;
 use crate::identity::Stamp;
-use crate::json_merge::without_nulls;
+use crate::json_merge::{same_member, without_nulls};
 
 named!(
     /// What kind of conflict it is; named as other systems name them.
@@ -156,10 +156,30 @@ impl Conflict {
         }
     }
 
+    /// Whether the row is about these values: base, primary, secondary. Who wrote them does not
+    /// matter.
+    pub fn is_about(&self, values: [Option<&Value>; 3]) -> bool {
+        let own = [&self.base, &self.primary, &self.secondary];
+        let same = match self.path.is_empty() {
+            true => same_side,
+            false => same_member,
+        };
+        let mut pairs = own.into_iter().map(Option::as_ref).zip(values);
+        pairs.all(|(own, value)| same(own, value))
+    }
+
     /// The same row, in another state.
     pub fn with_state(mut self, state: ConflictState) -> Self {
         self.state = state;
         self
+    }
+}
+
+/// Whether two whole records differ in nothing but stamps.
+fn same_side(a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (side_from_value(a), side_from_value(b)) {
+        (Ok(a), Ok(b)) => a.same(&b),
+        (Err(_), _) | (_, Err(_)) => false,
     }
 }
 

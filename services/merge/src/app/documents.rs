@@ -1,13 +1,15 @@
 //! Documents: a write goes in place, aside, or is refused; a merge brings branches together.
 //!
 //! Durable: `merge.document`. Kept true: a write that is not from the active authority is never
-//! applied in place; the base is the main line as it was before the first write of its epoch.
+//! applied in place; no write takes the place of the main line that its writer did not read; the
+//! base is the main line as it was before the first write of its epoch.
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_domain::identity::Stamp;
 use hubshift_domain::metadata::{
-    Branch, DocumentClash, NamespacePolicy, VersionVector, Write, Written, merge_branches, write,
+    Authority, Branch, DocumentClash, Dominance, NamespacePolicy, VersionVector, Write, Written,
+    merge_branches, write,
 };
 use hubshift_store::StoreError;
 use serde_json::Value;
@@ -39,7 +41,7 @@ pub(crate) struct PutDocument {
     pub(crate) device: String,
     pub(crate) origin: HubId,
     pub(crate) epoch: Epoch,
-    /// As it was read; empty for a new document.
+    /// As it was read; empty for a document that was not there.
     pub(crate) expected: VersionVector,
 }
 
@@ -57,12 +59,34 @@ pub(crate) async fn put(
             given: put.epoch,
         });
     }
-    let stored = document::lock(connection, &put.at).await?;
+    loop {
+        let stored = document::lock(connection, &put.at).await?;
+        let is_new = stored.is_none();
+        let (document, is_branch) = decide(stored, &put, &authority)?;
+        let is_stored = match is_new {
+            // Somebody else may create it at this moment: then what he wrote is decided on.
+            true => document::create(connection, &put.at, &document).await?,
+            false => {
+                document::save(connection, &put.at, &document).await?;
+                true
+            }
+        };
+        if is_stored {
+            return Ok((document, is_branch));
+        }
+    }
+}
+
+/// What a write makes of the document, and whether it waits for the merge.
+fn decide(
+    stored: Option<StoredDocument>,
+    put: &PutDocument,
+    authority: &Authority,
+) -> Result<(StoredDocument, bool), DocumentError> {
     let in_place = put.origin == authority.hub && put.epoch == authority.epoch;
     let (seen, known) = match &stored {
         _ if in_place => (put.expected.clone(), main_line(stored.as_ref())),
-        // What a back end that was cut off can have read: the base, and its own writes since.
-        Some(stored) => (seen_by(stored, &put), stored.branches()),
+        Some(stored) => (seen_by(stored, put)?, stored.branches()),
         None => (VersionVector::new(), Vec::new()),
     };
     let wish = Write {
@@ -75,15 +99,15 @@ pub(crate) async fn put(
         },
         incarnation: 0,
     };
-    let (document, is_branch) = match write(&known, wish, &authority) {
-        Written::Refused { current } => {
-            return Err(DocumentError::VersionMismatch(version_text(&current)));
-        }
-        Written::InPlace(branch) => (place(stored, branch, &put), false),
-        Written::Aside(branch) => (set_aside(stored, branch, &put), true),
-    };
-    document::save(connection, &put.at, &document).await?;
-    Ok((document, is_branch))
+    match write(&known, wish, authority) {
+        Written::Refused { current } => Err(mismatch(&current)),
+        Written::InPlace(branch) => Ok((place(stored, branch, put), false)),
+        Written::Aside(branch) => Ok((set_aside(stored, branch, put), true)),
+    }
+}
+
+fn mismatch(current: &VersionVector) -> DocumentError {
+    DocumentError::VersionMismatch(version_text(current))
 }
 
 fn main_line(stored: Option<&StoredDocument>) -> Vec<Branch> {
@@ -93,7 +117,10 @@ fn main_line(stored: Option<&StoredDocument>) -> Vec<Branch> {
         .collect()
 }
 
-fn seen_by(stored: &StoredDocument, put: &PutDocument) -> VersionVector {
+/// What a back end that was cut off has seen: the base, and its own writes since. It must have
+/// read the base: a branch that counts as made in its knowledge, and is not, would take its place
+/// in the merge without a word.
+fn seen_by(stored: &StoredDocument, put: &PutDocument) -> Result<VersionVector, DocumentError> {
     let before = if stored.main.stamp.epoch <= put.epoch {
         Some(&stored.main)
     } else {
@@ -101,14 +128,19 @@ fn seen_by(stored: &StoredDocument, put: &PutDocument) -> VersionVector {
     };
     let base = before
         .or(stored.base.as_ref())
-        .map(|branch| branch.version.clone());
+        .map(|branch| branch.version.clone())
+        .unwrap_or_default();
     let own = stored
         .aside
         .iter()
         .filter(|branch| branch.stamp.origin == put.origin);
-    own.fold(base.unwrap_or_default(), |seen, branch| {
+    let own = own.fold(VersionVector::new(), |seen, branch| {
         seen.join(&branch.version)
-    })
+    });
+    match put.expected.compare(&base) {
+        Dominance::Equal | Dominance::Dominates => Ok(base.join(&own)),
+        Dominance::Dominated | Dominance::Concurrent => Err(mismatch(&stored.main.version)),
+    }
 }
 
 /// Microseconds: rises with every write of one document, because its row is held meanwhile.

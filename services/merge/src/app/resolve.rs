@@ -115,7 +115,7 @@ impl App {
                 ..counts.clone()
             },
             blockers: &settled.blockers,
-            is_tripped: settled.is_tripped,
+            tripped: &settled.tripped,
             approved_plan_id: None,
         };
         merge::planned(tx, merge_id, &planned).await?;

@@ -31,8 +31,10 @@ pub(crate) struct Settled {
     pub(crate) counts: Counts,
     /// What stops an apply, for a person.
     pub(crate) blockers: Vec<String>,
-    /// Whether it needs a second approval.
-    pub(crate) is_tripped: bool,
+    /// The breakers that it trips: with any it needs a second approval.
+    pub(crate) tripped: Vec<Tripped>,
+    /// Whether devices stay different: nothing is written of them.
+    pub(crate) is_apart: bool,
 }
 
 /// Settles a plan whose items are written. `sizes` are those of the recovered and the active hub.
@@ -55,14 +57,14 @@ pub(crate) async fn settle(
         .breakers
         .check(&counts, size(sizes.0), size(sizes.1));
     let mut blockers: Vec<String> = tripped.iter().map(|trip| text(subject, trip)).collect();
-    for device in item::apart(connection, subject.merge_id, NAMED).await? {
-        blockers.push(stays_different(subject, &device));
-    }
+    let apart = item::apart(connection, subject.merge_id, NAMED).await?;
+    blockers.extend(apart.iter().map(|device| stays_different(subject, device)));
     Ok(Settled {
         plan_id: reviewed(plan, &decisions),
         counts,
         blockers,
-        is_tripped: !tripped.is_empty(),
+        tripped,
+        is_apart: !apart.is_empty(),
     })
 }
 

@@ -9,9 +9,10 @@ use hubshift_domain::merge::{
 use hubshift_store::StoreError;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{Subject, merge_device};
-use crate::store::conflict::{self, NewConflict};
+use crate::store::conflict::{self, Decided, NewConflict};
 use crate::store::item::{self, Earlier, Item, Planned};
 use crate::store::rescued;
 
@@ -28,12 +29,13 @@ pub(crate) async fn take(
         .collect();
     let merge_id = subject.merge_id;
     let earlier = item::earlier(connection, merge_id, &devices).await?;
-    let decided = conflict::resolutions(connection, merge_id, &devices).await?;
+    let decided = conflict::decisions(connection, merge_id, &devices).await?;
     if subject.is_rewound {
         rescue(connection, subject, &batch).await?;
     }
     let mut items = Vec::with_capacity(batch.len());
     let mut found = Vec::new();
+    let mut fallen = Vec::new();
     for sealed in batch {
         let device = sealed.device.to_string();
         let before = earlier.get(&device);
@@ -44,13 +46,35 @@ pub(crate) async fn take(
         let decided = decided
             .get(&(device, generation))
             .map_or(&[][..], Vec::as_slice);
-        let key = merge_device(subject, &sealed.triple, decided, None);
+        let key = merge_decided(subject, &sealed.triple, decided, &mut fallen);
         found.extend(rows(sealed.device.as_str(), generation, &key));
         items.push(Planned { sealed, key });
     }
     item::put(connection, merge_id, round, &items).await?;
+    conflict::supersede(connection, &fallen).await?;
     conflict::clear(connection, merge_id, &devices).await?;
     conflict::put(connection, subject.fleet, merge_id, &found).await
+}
+
+/// Merges a device with the decisions that stand. One falls when the plan has no such conflict of
+/// the very values that it was made on: it says nothing of others.
+fn merge_decided(
+    subject: &Subject<'_>,
+    triple: &Triple,
+    decided: &[Decided],
+    fallen: &mut Vec<Uuid>,
+) -> MergedKey {
+    let all: Vec<Resolution> = decided.iter().map(|one| one.resolution.clone()).collect();
+    let key = merge_device(subject, triple, &all, None);
+    let stands = |one: &&Decided| key.conflicts.iter().any(|row| one.is_of(row));
+    let (standing, gone): (Vec<&Decided>, Vec<&Decided>) = decided.iter().partition(stands);
+    if gone.is_empty() {
+        return key;
+    }
+    fallen.extend(gone.iter().map(|one| one.conflict_id));
+    let standing = standing.into_iter().map(|one| one.resolution.clone());
+    let standing: Vec<Resolution> = standing.collect();
+    merge_device(subject, triple, &standing, None)
 }
 
 /// Whether this merge applied the device and it is everywhere as it was left: a comparison also

@@ -7,13 +7,16 @@
 mod decide;
 mod look;
 
+use hubshift_domain::identity::canonical_json;
 use hubshift_domain::merge::{self, Chosen, ConflictState};
 use hubshift_store::StoreError;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub(crate) use decide::{open_decisions, resolutions, resolve, supersede_held};
+pub(crate) use decide::{
+    Decided, decisions, open_decisions, resolutions, resolve, supersede, supersede_held,
+};
 pub(crate) use look::{ConflictRow, Filter, count_held, hold, merge_of, page};
 
 /// The version of the policies that decide, as rows name it.
@@ -83,14 +86,17 @@ impl NewConflict {
         }
     }
 
-    /// The same facts have the same id in every try.
+    /// The same facts have the same id in every try. What two writes of a document lost at one
+    /// path are two facts.
     fn id(&self, merge_id: Uuid) -> Uuid {
+        let dropped = self.stamps.get("dropped").map(canonical_json);
         let parts = [
             self.scope.as_str(),
             &self.key,
             &self.kind,
             &self.path,
             &self.generation.to_string(),
+            &dropped.unwrap_or_default(),
         ];
         Uuid::new_v5(&merge_id, parts.join("\u{0}").as_bytes())
     }
@@ -132,7 +138,8 @@ pub(crate) async fn clear_orphans(
     Ok(())
 }
 
-/// Writes conflicts. A row that an operator decided keeps his decision and takes the new values.
+/// Writes conflicts. A row that an operator decided keeps his decision and takes the new values;
+/// one whose decision fell is open again.
 pub(crate) async fn put(
     connection: &mut PgConnection,
     fleet: &str,
@@ -190,8 +197,9 @@ async fn insert(
          on conflict on constraint merge_conflict_pk do update
             set base = excluded.base, primary_value = excluded.primary_value,
                 secondary_value = excluded.secondary_value, stamps = excluded.stamps,
-                chosen = excluded.chosen, policy = excluded.policy, state = excluded.state
-          where merge.conflict.state in ('auto', 'held')",
+                chosen = excluded.chosen, policy = excluded.policy, state = excluded.state,
+                resolver = '', resolve_time = excluded.resolve_time
+          where merge.conflict.state in ('auto', 'held', 'superseded')",
         conflict.id(merge_id),
         fleet,
         merge_id,

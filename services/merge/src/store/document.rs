@@ -147,6 +147,31 @@ pub(crate) async fn count_with_branches(
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// Writes a document that is not there; `false` when it is there by now.
+pub(crate) async fn create(
+    connection: &mut PgConnection,
+    at: &DocumentKey,
+    document: &StoredDocument,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "insert into merge.document
+                (fleet_id, namespace_id, document_key, device_id, main, aside, base, has_conflicts)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         on conflict on constraint merge_document_pk do nothing",
+        at.fleet.as_str(),
+        at.namespace,
+        at.key,
+        document.device,
+        Json(&document.main) as _,
+        Json(&document.aside) as _,
+        document.base.as_ref().map(Json) as _,
+        document.has_conflicts
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// Writes a document whole; the caller holds its row.
 pub(crate) async fn save(
     connection: &mut PgConnection,
@@ -154,13 +179,10 @@ pub(crate) async fn save(
     document: &StoredDocument,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "insert into merge.document
-                (fleet_id, namespace_id, document_key, device_id, main, aside, base, has_conflicts)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
-         on conflict on constraint merge_document_pk do update
-            set device_id = excluded.device_id, main = excluded.main, aside = excluded.aside,
-                base = excluded.base, has_conflicts = excluded.has_conflicts,
-                update_time = now()",
+        "update merge.document
+            set device_id = $4, main = $5, aside = $6, base = $7, has_conflicts = $8,
+                update_time = now()
+          where fleet_id = $1 and namespace_id = $2 and document_key = $3",
         at.fleet.as_str(),
         at.namespace,
         at.key,

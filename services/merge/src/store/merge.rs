@@ -4,7 +4,7 @@ mod standing;
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::{FleetId, HubId};
-use hubshift_domain::merge::Counts;
+use hubshift_domain::merge::{Counts, Tripped};
 use hubshift_store::StoreError;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -34,7 +34,8 @@ pub(crate) struct MergeRow {
     pub(crate) failure_reason: Option<String>,
     pub(crate) failure_message: Option<String>,
     pub(crate) approved_plan_id: Option<String>,
-    pub(crate) override_breakers: bool,
+    /// The breakers that a person let pass.
+    pub(crate) approved_trips: Json<Vec<Tripped>>,
     pub(crate) trace_id: String,
     pub(crate) create_time: OffsetDateTime,
     pub(crate) close_time: Option<OffsetDateTime>,
@@ -149,8 +150,9 @@ pub(crate) async fn page(
                   m.plan_id, m.rewound, m.rewound_evidence,
                   m.counts as "counts: Json<StoredCounts>", m.blockers, m.is_tripped,
                   m.primary_digest, m.secondary_digest, m.failure_reason, m.failure_message,
-                  m.approved_plan_id, m.override_breakers, m.trace_id, m.create_time,
-                  m.close_time,
+                  m.approved_plan_id,
+                  m.approved_trips as "approved_trips: Json<Vec<Tripped>>", m.trace_id,
+                  m.create_time, m.close_time,
                   (select count(*) from merge.item i
                     where i.merge_id = m.merge_id and i.state = 'applied') as "applied_count!",
                   (select count(*) from merge.conflict c
@@ -194,7 +196,7 @@ pub(crate) struct Planned<'a> {
     pub(crate) plan_id: &'a str,
     pub(crate) counts: StoredCounts,
     pub(crate) blockers: &'a [String],
-    pub(crate) is_tripped: bool,
+    pub(crate) tripped: &'a [Tripped],
     pub(crate) approved_plan_id: Option<&'a str>,
 }
 
@@ -207,14 +209,15 @@ pub(crate) async fn planned(
     sqlx::query!(
         "update merge.merge
             set state = $2, plan_id = $3, counts = $4, blockers = $5, is_tripped = $6,
-                approved_plan_id = $7
+                tripped = $7, approved_plan_id = $8
           where merge_id = $1 and state in ('planning', 'planned', 'applying', 'verifying')",
         merge_id,
         plan.state,
         plan.plan_id,
         Json(&plan.counts) as _,
         plan.blockers,
-        plan.is_tripped,
+        !plan.tripped.is_empty(),
+        Json(plan.tripped) as _,
         plan.approved_plan_id
     )
     .execute(connection)
@@ -240,7 +243,8 @@ pub(crate) async fn set_rewound(
     Ok(())
 }
 
-/// A person approved the plan: from now on it is applied.
+/// A person approved the plan: from now on it is applied. With an override the breakers that it
+/// trips may pass, as far as they tripped.
 pub(crate) async fn approve(
     connection: &mut PgConnection,
     merge_id: Uuid,
@@ -249,7 +253,8 @@ pub(crate) async fn approve(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update merge.merge
-            set state = 'applying', approved_plan_id = $2, override_breakers = $3
+            set state = 'applying', approved_plan_id = $2, override_breakers = $3,
+                approved_trips = case when $3 then tripped else '[]'::jsonb end
           where merge_id = $1 and state = 'planned'",
         merge_id,
         plan_id,

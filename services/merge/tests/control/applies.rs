@@ -101,6 +101,70 @@ async fn a_device_that_moved_meanwhile_is_planned_again_with_the_decisions_that_
 }
 
 #[tokio::test]
+async fn a_decision_falls_when_what_it_was_about_changes() {
+    let world = World::new().await;
+    diverged(&world);
+    let plan = world.plan().await;
+    let conflicts = world.conflicts(&plan).await;
+    let owner = conflicts
+        .iter()
+        .find(|conflict| conflict.path == "tags.owner")
+        .unwrap();
+    world.resolve(owner, Choice::Primary).await.unwrap();
+    let moved = tagged("west", "owner", "somebody new");
+    world.hubs.script().surprise = Some(("d-1".to_owned(), moved));
+    let closed = world.close(&world.get(&plan.name).await).await;
+    {
+        let script = world.hubs.script();
+        let merged = script.devices["d-1"].primary.side.live().unwrap();
+        assert_eq!(merged.record.tags["owner"], json!("somebody new"));
+    }
+    let conflicts = world.conflicts(&closed).await;
+    let owner = conflicts
+        .iter()
+        .find(|conflict| conflict.path == "tags.owner" && conflict.state() == ConflictState::Auto)
+        .unwrap();
+    assert_eq!(
+        (owner.chosen(), owner.resolver.as_str()),
+        (Choice::Secondary, "")
+    );
+}
+
+#[tokio::test]
+async fn a_held_device_that_is_deleted_after_its_decision_waits_again() {
+    let world = World::new().await;
+    let held = |hub: &str, owner: &str| {
+        live(hub, 1, |live| {
+            live.hold = Some("record@1".to_owned());
+            live.record.tags.insert("owner".into(), json!(owner));
+        })
+    };
+    let nobody = || held("west", "nobody");
+    world
+        .hubs
+        .put("d-1", nobody(), held("east", "east"), nobody());
+    let plan = world.plan().await;
+    let conflicts = world.conflicts(&plan).await;
+    assert_eq!(conflicts[0].kind, "late_change");
+    world.resolve(&conflicts[0], Choice::Primary).await.unwrap();
+    world.hubs.script().surprise = Some(("d-1".to_owned(), dead("west")));
+    let reviewed = world.get(&plan.name).await;
+    world.apply(&reviewed).await.unwrap();
+    let again = world.until(&plan.name, MergeState::Planned).await;
+    assert_ne!(again.plan_id, reviewed.plan_id);
+    assert!(world.hubs.script().writes.is_empty());
+    let conflicts = world.conflicts(&again).await;
+    let open = conflicts
+        .iter()
+        .find(|conflict| conflict.state() == ConflictState::Held)
+        .unwrap();
+    world.resolve(open, Choice::Secondary).await.unwrap();
+    world.close(&world.get(&plan.name).await).await;
+    let script = world.hubs.script();
+    assert!(script.devices["d-1"].primary.side.tombstone().is_some());
+}
+
+#[tokio::test]
 async fn a_refused_device_fails_the_merge_and_the_next_plan_starts_from_there() {
     let world = World::new().await;
     diverged(&world);

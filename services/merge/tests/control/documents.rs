@@ -6,6 +6,7 @@ use hubshift_api::pb::merge as pb;
 use hubshift_api::pb::merge::{ConflictState, MergeState, NamespacePolicy};
 use serde_json::{Value, json};
 
+use crate::hubs::{absent, tagged};
 use crate::own_store::OwnStore;
 use crate::world::{EPOCH, OLD_EPOCH, World, request_id};
 
@@ -127,6 +128,39 @@ async fn a_branch_meets_the_main_line_by_leaf_in_the_merge() {
 }
 
 #[tokio::test]
+async fn what_each_round_of_a_merge_drops_is_listed() {
+    let world = World::at_home().await;
+    diverge(
+        &world,
+        "n-1",
+        json!({"c": 1}),
+        json!({"c": 2}),
+        json!({"c": 3}),
+    )
+    .await;
+    let plan = world.plan().await;
+    world.hubs.script().scans_held = true;
+    world.apply(&plan).await.unwrap();
+    world.until(&plan.name, MergeState::Verifying).await;
+    let seen = read(&world, "n-1").await.version;
+    write(&world, put("n-1", json!({"c": 4}), "west", &seen)).await;
+    let late = put("n-1", json!({"c": 5}), "east", &seen);
+    assert!(write(&world, late).await.is_branch);
+    // The hubs differ, so there is another round.
+    let made = tagged("east", "owner", "east");
+    world.hubs.put("d-1", absent(), made, absent());
+    world.hubs.script().scans_held = false;
+    world.until(&plan.name, MergeState::Closed).await;
+    let conflicts = world.conflicts(&plan).await;
+    let mut dropped: Vec<_> = conflicts
+        .iter()
+        .map(|conflict| from_value(conflict.primary.as_ref().unwrap()))
+        .collect();
+    dropped.sort_by_key(|value| value.as_i64());
+    assert_eq!(dropped, [json!(3), json!(5)]);
+}
+
+#[tokio::test]
 async fn a_counter_adds_what_both_sides_added() {
     let world = World::at_home().await;
     set_policy(&world, NamespacePolicy::Counter).await;
@@ -160,6 +194,56 @@ async fn a_write_over_an_unread_version_is_refused_and_a_repeated_one_is_the_sam
     };
     let refused = documents.put_document(ahead).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "EPOCH_AHEAD");
+}
+
+async fn refused(world: &World, request: pb::PutDocumentRequest) -> String {
+    let mut documents = world.service.documents.clone();
+    fault::reason(&documents.put_document(request).await.unwrap_err())
+}
+
+#[tokio::test]
+async fn a_late_write_takes_the_place_of_none_that_it_did_not_read() {
+    let world = World::at_home().await;
+    let first = write(&world, put("n-1", json!({"a": 1}), "east", "")).await;
+    let first = first.document.unwrap().version;
+    let second = write(&world, put("n-1", json!({"a": 2}), "east", &first)).await;
+    let second = second.document.unwrap().version;
+    world.fail_over().await;
+    let blind = || put("n-1", json!({"a": 1, "b": 1}), "east", &first);
+    assert_eq!(refused(&world, blind()).await, "VERSION_MISMATCH");
+    let branch = put("n-1", json!({"a": 2, "b": 1}), "east", &second);
+    assert!(write(&world, branch).await.is_branch);
+    assert_eq!(refused(&world, blind()).await, "VERSION_MISMATCH");
+    let again = put("n-1", json!({"a": 2, "b": 2}), "east", &second);
+    assert!(write(&world, again).await.is_branch);
+    world.close(&world.plan().await).await;
+    let merged = read(&world, "n-1").await;
+    assert_eq!(
+        from_value(merged.value.as_ref().unwrap()),
+        json!({"a": 2, "b": 2})
+    );
+    let blind = put("n-1", json!({"a": 3}), "east", &second);
+    assert_eq!(refused(&world, blind).await, "VERSION_MISMATCH");
+}
+
+#[tokio::test]
+async fn of_two_back_ends_that_create_a_document_at_once_one_is_refused() {
+    let world = World::new().await;
+    for number in 0..5 {
+        let key = format!("n-{number}");
+        let create = |value: i64| {
+            let mut documents = world.service.documents.clone();
+            let request = put(&key, json!(value), "west", "");
+            async move { documents.put_document(request).await }
+        };
+        let (won, lost) = match tokio::join!(create(1), create(2)) {
+            (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won.into_inner(), lost),
+            both => panic!("one must be refused: {both:?}"),
+        };
+        assert_eq!(fault::reason(&lost), "VERSION_MISMATCH");
+        let stored = read(&world, &key).await;
+        assert_eq!(stored.value, won.document.unwrap().value);
+    }
 }
 
 #[tokio::test]

@@ -157,20 +157,54 @@ async fn too_many_deletions_need_a_second_look() {
     );
     let refused = world.apply(&plan).await.unwrap_err();
     assert_eq!(fault::reason(&refused), "BREAKER_TRIPPED");
+    override_breakers(&world, &plan).await;
+    world.until(&plan.name, MergeState::Closed).await;
+}
+
+async fn override_breakers(world: &World, plan: &pb::Merge) {
     let request = pb::ApplyMergeRequest {
         name: plan.name.clone(),
         plan_id: plan.plan_id.clone(),
         override_breakers: true,
         request_id: crate::world::request_id(),
     };
-    world
-        .service
-        .merges
-        .clone()
-        .apply_merge(request)
-        .await
-        .unwrap();
+    let mut merges = world.service.merges.clone();
+    merges.apply_merge(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_override_covers_no_more_deletions_than_were_seen() {
+    let world = World::new().await;
+    for number in 0..48 {
+        let base = || tagged("east", "owner", "nobody");
+        let secondary = if number < 8 { dead("west") } else { base() };
+        world
+            .hubs
+            .put(&format!("d-{number:02}"), base(), base(), secondary);
+    }
+    let plan = world.plan().await;
+    world.hubs.script().scans_held = true;
+    override_breakers(&world, &plan).await;
+    world.until(&plan.name, MergeState::Verifying).await;
+    {
+        let mut script = world.hubs.script();
+        for known in script.devices.values_mut() {
+            known.secondary = dead("west");
+        }
+        script.scans_held = false;
+    }
+    let again = world.until(&plan.name, MergeState::Planned).await;
+    assert_ne!(again.plan_id, plan.plan_id);
+    assert!(
+        again.blockers[0].contains("mass_delete at east: 48 devices"),
+        "{:?}",
+        again.blockers
+    );
+    override_breakers(&world, &again).await;
     world.until(&plan.name, MergeState::Closed).await;
+    let script = world.hubs.script();
+    let mut devices = script.devices.values();
+    assert!(devices.all(|known| known.primary.side.tombstone().is_some()));
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! What differs is compared, key by key, and becomes a plan.
 //!
-//! A first plan waits for a person. Later rounds go on by themselves with the decisions that were
-//! made, unless they trip a breaker that nobody overrode: then they wait again.
+//! A first plan waits for a person. Later rounds go on by themselves with the decisions that still
+//! stand, unless they trip a breaker further than somebody let it pass, or leave a device that
+//! only a decision can bring together: then they wait again.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use hubshift_api::pb::registry::{StreamDivergenceRequest, StreamDivergenceResponse};
 use hubshift_api::sides::{SealedTriple, from_divergence};
+use hubshift_domain::merge::Tripped;
 use hubshift_flow::{Progress, StepCx, StepError};
 use hubshift_store::{Tx, commit};
 use tonic::Streaming;
@@ -117,7 +119,10 @@ impl MergeFlow {
         // Approved between an earlier try of this step and its crash: the same plan, so it counts.
         let same_plan = row.approved_plan_id == Some(settled.plan_id.to_string());
         let is_approved = state.is_approved || same_plan;
-        let goes_on = is_approved && (!settled.is_tripped || row.override_breakers);
+        // No decision brings a rewound hub's devices together: waiting would be of no use.
+        let can_close = state.is_rewound || !settled.is_apart;
+        let may_pass = |trip: &Tripped| trip.is_within(&row.approved_trips);
+        let goes_on = is_approved && can_close && settled.tripped.iter().all(may_pass);
         if goes_on {
             refuse_if_stuck(tx, cx).await?;
         }
@@ -129,7 +134,7 @@ impl MergeFlow {
             plan_id: &plan_id,
             counts: kept(counts, &row, goes_on),
             blockers: &settled.blockers,
-            is_tripped: settled.is_tripped,
+            tripped: &settled.tripped,
             approved_plan_id: approved,
         };
         merge::planned(tx, cx.workflow_id, &planned).await?;
