@@ -1,6 +1,8 @@
 -- Owner: merge. An event of an epoch that is not known yet waits for the epoch, not for the events
--- before it. An approval is for the breakers that tripped.
--- Lock impact: merge.event exclusively, while its rows are looked at once; merge.merge for a moment.
+-- before it. An approval is for the breakers that tripped. An item that was sent may have been
+-- written, whatever was answered.
+-- Lock impact: merge.event exclusively, while its rows are looked at once; merge.merge and
+-- merge.item for a moment.
 alter table merge.event drop constraint merge_event_state;
 alter table merge.event add constraint merge_event_state check (state in
     ('applied', 'stale', 'parked', 'late', 'merged', 'ahead'));
@@ -21,3 +23,10 @@ update merge.event e set state = 'stale'
 alter table merge.merge
     add column tripped jsonb not null default '[]',
     add column approved_trips jsonb not null default '[]';
+
+-- Whether a hub may have been written as this item says, since it was planned.
+alter table merge.item add column was_sent boolean not null default false;
+update merge.item i set was_sent = true
+  from merge.merge m
+ where m.merge_id = i.merge_id and m.state in ('applying', 'verifying')
+   and i.state <> 'applied' and not i.is_withheld;

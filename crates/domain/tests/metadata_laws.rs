@@ -1,13 +1,17 @@
 //! Documents: a merge depends on the set of branches alone, and repeating it changes nothing.
 #![allow(clippy::unwrap_used)]
 
+#[path = "laws/documents.rs"]
+mod documents;
+
 use std::collections::BTreeSet;
 
+use documents::{Case, MUTANTS, nothing_is_lost, right};
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::HubId;
 use hubshift_domain::identity::{Stamp, canonical_json};
 use hubshift_domain::metadata::{
-    Branch, Dominance, MergedDocument, NamespacePolicy, VersionVector, merge_branches,
+    Branch, MergedDocument, NamespacePolicy, VersionVector, merge_branches,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -116,12 +120,9 @@ proptest! {
         let beside: Vec<Branch> = once.branches.iter().chain(&branches).cloned().collect();
         let again = merge_branches(base.as_ref(), &beside, policy, None);
         prop_assert_eq!(&again.branches, &once.branches);
-        for branch in &branches {
-            let parked = once.parked.iter().any(|parked| parked.version == branch.version);
-            let seen = once.version().compare(&branch.version);
-            let covered = matches!(seen, Dominance::Equal | Dominance::Dominates);
-            prop_assert!(parked || covered);
-        }
+        let case = Case { base, branches, policy };
+        let checked = nothing_is_lost(right, &case);
+        prop_assert!(checked.is_ok(), "{}", checked.unwrap_err());
     }
 
     #[test]
@@ -168,6 +169,47 @@ fn merged(policy: NamespacePolicy, parts: &(Branch, [Branch; 2])) -> MergedDocum
 
 fn shown(policy: NamespacePolicy, parts: &(Branch, [Branch; 2])) -> Value {
     merged(policy, parts).shown().unwrap().value.clone()
+}
+
+/// Small documents, each of which some wrong merge loses something of.
+fn losable() -> Vec<Case> {
+    let case = |policy, (base, branches): (Branch, [Branch; 2])| Case {
+        base: Some(base),
+        branches: branches.to_vec(),
+        policy,
+    };
+    let leaves = || {
+        apart(
+            json!({"a": 1, "b": 1}),
+            Some(json!({"a": 2, "b": 1})),
+            Some(json!({"a": 3, "b": 2})),
+        )
+    };
+    let numbers = apart(json!(10), Some(json!(12)), Some(json!(11)));
+    let sets = apart(json!([1, 2]), Some(json!([1, 3])), Some(json!([1, 2, 4])));
+    let deleted = apart(json!({"a": 1}), None, Some(json!({"a": 2})));
+    let mut lives = leaves();
+    lives.1[1].incarnation = 2;
+    vec![
+        case(NamespacePolicy::JsonLeaf, leaves()),
+        case(NamespacePolicy::JsonLeaf, deleted),
+        case(NamespacePolicy::JsonLeaf, lives),
+        case(NamespacePolicy::Counter, numbers),
+        case(NamespacePolicy::SetUnion, sets),
+        case(NamespacePolicy::Siblings, leaves()),
+    ]
+}
+
+#[test]
+fn a_merge_that_loses_something_is_caught() {
+    let cases = losable();
+    for case in &cases {
+        nothing_is_lost(right, case).unwrap();
+    }
+    for mutant in MUTANTS {
+        let is_caught = |case: &Case| nothing_is_lost(mutant.merge, case).is_err();
+        assert!(cases.iter().any(is_caught), "{}", mutant.name);
+    }
 }
 
 #[test]

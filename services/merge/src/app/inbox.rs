@@ -60,6 +60,8 @@ pub(crate) enum Taken {
     Parked,
     Late,
     DeadLetter,
+    /// Not kept: it must come again.
+    OutOfWindow,
 }
 
 /// Takes events in the caller's transaction, in their order. The answers are in that order too.
@@ -124,7 +126,7 @@ async fn take_one(
     let (accepted, step) = receive(origin, &mut key, &envelope(new), &now);
     let Some(step) = step else {
         return Ok(match accepted {
-            Accepted::OutOfWindow => Taken::Parked,
+            Accepted::OutOfWindow => Taken::OutOfWindow,
             _ => Taken::Duplicate,
         });
     };

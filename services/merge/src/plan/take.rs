@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Subject, merge_device};
-use crate::store::conflict::{self, Decided, NewConflict};
+use crate::store::conflict::{self, NewConflict, OpenRow};
 use crate::store::item::{self, Earlier, Item, Planned};
 use crate::store::rescued;
 
@@ -29,13 +29,13 @@ pub(crate) async fn take(
         .collect();
     let merge_id = subject.merge_id;
     let earlier = item::earlier(connection, merge_id, &devices).await?;
-    let decided = conflict::decisions(connection, merge_id, &devices).await?;
+    let open = conflict::open_rows(connection, merge_id, &devices).await?;
     if subject.is_rewound {
         rescue(connection, subject, &batch).await?;
     }
     let mut items = Vec::with_capacity(batch.len());
     let mut found = Vec::new();
-    let mut fallen = Vec::new();
+    let mut left = Left::default();
     for sealed in batch {
         let device = sealed.device.to_string();
         let before = earlier.get(&device);
@@ -43,38 +43,68 @@ pub(crate) async fn take(
             continue;
         }
         let generation = before.map_or(0, |before| before.generation);
-        let decided = decided
+        let is_sent = before.is_some_and(|before| before.is_sent);
+        let open = open
             .get(&(device, generation))
             .map_or(&[][..], Vec::as_slice);
-        let key = merge_decided(subject, &sealed.triple, decided, &mut fallen);
+        let key = merge_decided(subject, &sealed.triple, open);
+        left.sort(open, &key, is_sent);
+        let generation = generation + i32::from(is_sent);
         found.extend(rows(sealed.device.as_str(), generation, &key));
         items.push(Planned { sealed, key });
     }
     item::put(connection, merge_id, round, &items).await?;
-    conflict::supersede(connection, &fallen).await?;
+    left.store(connection).await?;
     conflict::clear(connection, merge_id, &devices).await?;
     conflict::put(connection, subject.fleet, merge_id, &found).await
 }
 
 /// Merges a device with the decisions that stand. One falls when the plan has no such conflict of
 /// the very values that it was made on: it says nothing of others.
-fn merge_decided(
-    subject: &Subject<'_>,
-    triple: &Triple,
-    decided: &[Decided],
-    fallen: &mut Vec<Uuid>,
-) -> MergedKey {
-    let all: Vec<Resolution> = decided.iter().map(|one| one.resolution.clone()).collect();
+fn merge_decided(subject: &Subject<'_>, triple: &Triple, open: &[OpenRow]) -> MergedKey {
+    let all: Vec<Resolution> = open.iter().filter_map(OpenRow::resolution).collect();
     let key = merge_device(subject, triple, &all, None);
-    let stands = |one: &&Decided| key.conflicts.iter().any(|row| one.is_of(row));
-    let (standing, gone): (Vec<&Decided>, Vec<&Decided>) = decided.iter().partition(stands);
-    if gone.is_empty() {
-        return key;
+    let standing = open.iter().filter(|row| is_in(row, &key));
+    let standing: Vec<Resolution> = standing.filter_map(OpenRow::resolution).collect();
+    match standing.len() == all.len() {
+        true => key,
+        false => merge_device(subject, triple, &standing, None),
     }
-    fallen.extend(gone.iter().map(|one| one.conflict_id));
-    let standing = standing.into_iter().map(|one| one.resolution.clone());
-    let standing: Vec<Resolution> = standing.collect();
-    merge_device(subject, triple, &standing, None)
+}
+
+fn is_in(row: &OpenRow, key: &MergedKey) -> bool {
+    key.conflicts.iter().any(|found| row.is_of(found))
+}
+
+/// What becomes of the rows that an earlier round left open, but for those that are just written
+/// anew.
+#[derive(Debug, Default)]
+struct Left {
+    fallen: Vec<Uuid>,
+    kept: Vec<Uuid>,
+    carried: Vec<Uuid>,
+}
+
+impl Left {
+    /// Of a device that was sent, a hub may hold the merge by now, and nobody else what lost in it:
+    /// only what the new plan says again is not kept.
+    fn sort(&mut self, open: &[OpenRow], key: &MergedKey, is_sent: bool) {
+        for row in open {
+            let is_decision = row.resolution().is_some();
+            match (is_sent, is_in(row, key)) {
+                (true, false) => self.kept.push(row.conflict_id),
+                (true, true) if is_decision => self.carried.push(row.conflict_id),
+                (false, false) if is_decision => self.fallen.push(row.conflict_id),
+                (true, true) | (false, _) => {}
+            }
+        }
+    }
+
+    async fn store(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        conflict::supersede(connection, &self.fallen).await?;
+        conflict::keep(connection, &self.kept).await?;
+        conflict::carry(connection, &self.carried).await
+    }
 }
 
 /// Whether this merge applied the device and it is everywhere as it was left: a comparison also

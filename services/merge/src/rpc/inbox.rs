@@ -153,5 +153,6 @@ fn outcome(taken: Taken) -> pb::EventOutcome {
         Taken::Parked => pb::EventOutcome::Parked,
         Taken::Late => pb::EventOutcome::Late,
         Taken::DeadLetter => pb::EventOutcome::DeadLetter,
+        Taken::OutOfWindow => pb::EventOutcome::OutOfWindow,
     }
 }

@@ -1,11 +1,12 @@
 //! The conflict log. A decision of an operator is a row in state `resolved`: the resolutions of a
 //! device are read from here.
 //!
-//! Kept true: what was applied keeps its rows, so that every value that lost can be restored; a
-//! planning round replaces only rows that nobody decided and nothing applied.
+//! Kept true: what was applied, or may have been, keeps its rows, so that no value that lost is
+//! gone; a planning round replaces only rows that nobody decided and nothing applied.
 
 mod decide;
 mod look;
+mod open;
 
 use hubshift_domain::identity::canonical_json;
 use hubshift_domain::merge::{self, Chosen, ConflictState};
@@ -14,10 +15,9 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub(crate) use decide::{
-    Decided, decisions, open_decisions, resolutions, resolve, supersede, supersede_held,
-};
+pub(crate) use decide::{open_decisions, resolutions, resolve, supersede_held};
 pub(crate) use look::{ConflictRow, Filter, count_held, hold, merge_of, page};
+pub(crate) use open::{OpenRow, carry, keep, keep_sent, open_rows, supersede};
 
 /// The version of the policies that decide, as rows name it.
 const POLICY_VERSION: &str = "v1";
@@ -233,7 +233,8 @@ pub(crate) async fn applied(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update merge.conflict set is_applied = true
-          where merge_id = $1 and scope = 'device' and key = $2 and not is_applied",
+          where merge_id = $1 and scope = 'device' and key = $2 and not is_applied
+            and state <> 'superseded'",
         merge_id,
         device
     )

@@ -1,7 +1,8 @@
 //! Items: what a merge knows of each device at which not all were equal, and what it makes of it.
 //!
-//! Kept true: a planning round writes over items, and an item that was applied keeps the number
-//! of its generation, so that the conflicts of what was applied stay.
+//! Kept true: a planning round writes over items, and an item that was applied, or may have been,
+//! keeps the number of its generation, so that the conflicts of what was applied stay. So do the
+//! sealed credentials of all that was ever planned from.
 
 mod place;
 mod progress;
@@ -22,7 +23,8 @@ use uuid::Uuid;
 
 pub(crate) use place::{Place, places, set_ranks};
 pub(crate) use progress::{
-    apart, applied, forget_try, forget_unseen, in_state, later_sides, not_applied, set_print,
+    apart, applied, close_sent, forget_try, forget_unseen, in_state, later_sides, not_applied,
+    sending, set_print,
 };
 
 use super::damaged;
@@ -130,7 +132,8 @@ fn is_apart(planned: &Planned) -> bool {
     planned.key.withheld && !triple.primary.same(&triple.secondary)
 }
 
-/// Writes items of a round; each waits to be applied.
+/// Writes items of a round; each waits to be applied. One that was sent and is not applied counts
+/// as applied before: nobody knows what the hubs hold of it.
 pub(crate) async fn put(
     connection: &mut PgConnection,
     merge_id: Uuid,
@@ -153,10 +156,14 @@ pub(crate) async fn put(
                        $8::bytea[], $9::boolean[], $10::boolean[]) as d
          on conflict on constraint merge_item_pk do update
             set round = excluded.round, triple = excluded.triple, merged = excluded.merged,
-                sealed = excluded.sealed, primary_before = excluded.primary_before,
+                sealed = merge.item.sealed || excluded.sealed,
+                primary_before = excluded.primary_before,
                 secondary_before = excluded.secondary_before,
                 is_withheld = excluded.is_withheld, is_apart = excluded.is_apart,
-                scope_fault = null, rank = 0, state = 'planned', detail = ''",
+                scope_fault = null, rank = 0, state = 'planned', detail = '',
+                generation = merge.item.generation + case
+                    when merge.item.was_sent and merge.item.state <> 'applied' then 1 else 0 end,
+                was_sent = false",
         merge_id,
         round,
         &names(items),
@@ -226,6 +233,8 @@ pub(crate) struct Earlier {
     pub(crate) generation: i32,
     /// What it is since; `None` when it waits to be applied.
     pub(crate) applied: Option<Side>,
+    /// Whether it was sent and is not applied: a hub may have been written.
+    pub(crate) is_sent: bool,
 }
 
 /// What this merge did to these devices before, in earlier rounds.
@@ -235,8 +244,8 @@ pub(crate) async fn earlier(
     devices: &[String],
 ) -> Result<HashMap<String, Earlier>, StoreError> {
     let rows = sqlx::query!(
-        r#"select device_id, generation, state, merged as "merged: Json<Side>" from merge.item
-            where merge_id = $1 and device_id = any($2)"#,
+        r#"select device_id, generation, state, was_sent, merged as "merged: Json<Side>"
+             from merge.item where merge_id = $1 and device_id = any($2)"#,
         merge_id,
         devices
     )
@@ -244,13 +253,12 @@ pub(crate) async fn earlier(
     .await?;
     let rows = rows.into_iter().map(|row| {
         let applied = (row.state == "applied").then_some(row.merged.0);
-        (
-            row.device_id,
-            Earlier {
-                generation: row.generation,
-                applied,
-            },
-        )
+        let earlier = Earlier {
+            generation: row.generation,
+            is_sent: row.was_sent && applied.is_none(),
+            applied,
+        };
+        (row.device_id, earlier)
     });
     Ok(rows.collect())
 }

@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 pub(crate) use standing::{Standing, standing};
 
+use super::{conflict, item};
+
 /// A merge as it is stored, with what is counted of its items and conflicts.
 #[derive(Debug, Clone)]
 pub(crate) struct MergeRow {
@@ -303,7 +305,8 @@ pub(crate) async fn close(
     Ok(())
 }
 
-/// An unfinished merge gave up; what it planned and did not apply means nothing any more.
+/// An unfinished merge gave up; what it planned and did not apply means nothing any more, but what
+/// it sent may have been written.
 pub(crate) async fn fail(
     connection: &mut PgConnection,
     merge_id: Uuid,
@@ -320,6 +323,8 @@ pub(crate) async fn fail(
     )
     .execute(&mut *connection)
     .await?;
+    conflict::keep_sent(connection, merge_id, i32::MAX).await?;
+    item::close_sent(connection, merge_id).await?;
     sqlx::query!(
         "update merge.conflict set state = 'superseded'
           where merge_id = $1 and not is_applied and state in ('auto', 'held', 'resolved')",

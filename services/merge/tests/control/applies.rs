@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use hubshift_api::fault;
+use hubshift_api::json::from_value;
+use hubshift_api::pb::merge as pb;
 use hubshift_api::pb::merge::{Choice, ConflictState, MergeState};
 use hubshift_testkit::eventually;
 use serde_json::json;
@@ -94,10 +96,60 @@ async fn a_device_that_moved_meanwhile_is_planned_again_with_the_decisions_that_
     let reviewed = world.get(&plan.name).await;
     let closed = world.close(&reviewed).await;
     assert_eq!(closed.plan_id, reviewed.plan_id);
-    let script = world.hubs.script();
-    let merged = script.devices["d-1"].secondary.side.live().unwrap();
-    assert_eq!(merged.record.tags["owner"], json!("east"));
-    assert_eq!(merged.record.tags["floor"], json!(3));
+    {
+        let script = world.hubs.script();
+        let merged = script.devices["d-1"].secondary.side.live().unwrap();
+        assert_eq!(merged.record.tags["owner"], json!("east"));
+        assert_eq!(merged.record.tags["floor"], json!(3));
+    }
+    let decided = owners(&world, &closed).await;
+    assert_eq!(decided.len(), 1);
+    assert_eq!(
+        (decided[0].state(), decided[0].resolver.as_str()),
+        (ConflictState::Resolved, "ada")
+    );
+}
+
+/// The conflicts about the owner of `d-1`.
+async fn owners(world: &World, merge: &pb::Merge) -> Vec<pb::Conflict> {
+    let mut conflicts = world.conflicts(merge).await;
+    conflicts.retain(|conflict| conflict.path == "tags.owner");
+    conflicts
+}
+
+/// East takes the merged record, and then west is found to have moved.
+fn half_apply(world: &World) {
+    let moved = live("west", 1, |live| {
+        live.record.tags.insert("owner".into(), json!("west"));
+        live.record.tags.insert("floor".into(), json!(3));
+    });
+    world.hubs.script().overtaken = Some(("d-1".to_owned(), moved));
+}
+
+#[tokio::test]
+async fn what_was_written_over_before_a_device_moved_stays_in_the_log() {
+    let world = World::new().await;
+    diverged(&world);
+    half_apply(&world);
+    let closed = world.close(&world.plan().await).await;
+    let kept = owners(&world, &closed).await;
+    assert_eq!(kept.len(), 1);
+    assert_eq!(from_value(kept[0].primary.as_ref().unwrap()), json!("east"));
+    let refused = world.resolve(&kept[0], Choice::Primary).await.unwrap_err();
+    assert_eq!(fault::reason(&refused), "CONFLICT_STALE");
+}
+
+#[tokio::test]
+async fn what_was_written_over_stays_in_the_log_of_a_merge_that_failed() {
+    let world = World::new().await;
+    diverged(&world);
+    half_apply(&world);
+    world.hubs.script().refused.insert("d-2".to_owned());
+    let plan = world.plan().await;
+    world.apply(&plan).await.unwrap();
+    let failed = world.until(&plan.name, MergeState::Failed).await;
+    let kept = owners(&world, &failed).await;
+    assert_eq!(from_value(kept[0].primary.as_ref().unwrap()), json!("east"));
 }
 
 #[tokio::test]

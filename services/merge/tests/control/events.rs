@@ -157,6 +157,17 @@ async fn an_event_that_says_something_else_under_the_same_id_is_never_applied() 
     assert_eq!(sum(&state(&world).await), json!(1));
 }
 
+#[tokio::test]
+async fn an_event_that_is_not_kept_is_not_called_parked() {
+    use EventOutcome::{Applied, OutOfWindow, Parked};
+    let world = World::new().await;
+    let outcomes = record(&world, vec![delta(4097, 1), delta(1, 1)]).await;
+    assert_eq!(outcomes, [OutOfWindow, Applied]);
+    assert_eq!(state(&world).await.parked_count, 0);
+    assert_eq!(record(&world, vec![delta(4097, 1)]).await, [Parked]);
+    assert_eq!(state(&world).await.parked_count, 1);
+}
+
 /// As if 5,000 events had been taken, of which the service remembers the ids of the last 4,096.
 async fn long_ago(world: &World) {
     let statements = [

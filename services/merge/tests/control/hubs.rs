@@ -55,6 +55,8 @@ pub(crate) struct Script {
     pub(crate) refused: BTreeSet<String>,
     /// Written at the active hub by somebody else before the first batch.
     pub(crate) surprise: Option<(String, SealedSide)>,
+    /// Written as merged at the recovered hub, and then found as this at the active one, once.
+    pub(crate) overtaken: Option<(String, SealedSide)>,
     /// Batches that are answered before the service seems down; `None` for all.
     pub(crate) batches_left: Option<u32>,
     /// At most so many items of a batch are done; the others' outcome is not known.
@@ -272,6 +274,12 @@ impl Script {
             return (Outcome::Rejected, "the hub said no".into());
         }
         let merged = from_side_state(item.merged.as_ref().unwrap()).unwrap();
+        let overtaken = self.overtaken.take_if(|(name, _)| name.as_str() == device);
+        if let Some((_, side)) = overtaken {
+            let known = self.devices.get_mut(device).unwrap();
+            (known.primary, known.secondary) = (merged, side);
+            return (Outcome::Stale, "it changed meanwhile at west".into());
+        }
         let post = bytes(print(device, &merged));
         let befores = [
             ("east", &item.primary_before),

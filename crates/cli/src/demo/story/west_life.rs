@@ -116,7 +116,10 @@ impl Story {
             let bad = outcomes.iter().find(|o| {
                 matches!(
                     o,
-                    EventOutcome::Unspecified | EventOutcome::DeadLetter | EventOutcome::Late
+                    EventOutcome::Unspecified
+                        | EventOutcome::DeadLetter
+                        | EventOutcome::Late
+                        | EventOutcome::OutOfWindow
                 )
             });
             anyhow::ensure!(bad.is_none(), "an event of this epoch was answered {bad:?}");

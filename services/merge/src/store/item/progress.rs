@@ -16,9 +16,42 @@ pub(crate) async fn forget_try(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from merge.item
-          where merge_id = $1 and round = $2 and state <> 'applied' and generation = 0",
+          where merge_id = $1 and round = $2 and state <> 'applied' and generation = 0
+            and not was_sent",
         merge_id,
         round
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Items are about to be sent: from now on a hub may hold what was merged, whatever is answered.
+pub(crate) async fn sending(
+    connection: &mut PgConnection,
+    merge_id: Uuid,
+    devices: &[String],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update merge.item set was_sent = true
+          where merge_id = $1 and device_id = any($2) and not was_sent",
+        merge_id,
+        devices
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The merge ends: what was sent and is not applied counts as applied, as a hub may hold it.
+pub(crate) async fn close_sent(
+    connection: &mut PgConnection,
+    merge_id: Uuid,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update merge.item set generation = generation + 1, was_sent = false
+          where merge_id = $1 and was_sent and state <> 'applied'",
+        merge_id
     )
     .execute(connection)
     .await?;
@@ -33,14 +66,17 @@ pub(crate) async fn forget_unseen(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from merge.item
-          where merge_id = $1 and round < $2 and state <> 'applied' and generation = 0",
+          where merge_id = $1 and round < $2 and state <> 'applied' and generation = 0
+            and not was_sent",
         merge_id,
         round
     )
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "update merge.item set state = 'applied', detail = ''
+        "update merge.item
+            set state = 'applied', detail = '',
+                generation = generation + case when was_sent then 1 else 0 end
           where merge_id = $1 and round < $2 and state <> 'applied'",
         merge_id,
         round

@@ -1,7 +1,9 @@
 //! The plan is applied, batch by batch, each key under the condition that it is still as planned.
 //!
-//! One batch a turn: what was applied is stored before the next begins. Asking for an item again
-//! has no further effect, so a crash between a write and its note does no harm.
+//! One batch a turn: that it is sent is stored before it is, and what was applied of it before the
+//! next begins. Asking for an item again has no further effect, so a crash between a write and its
+//! note does no harm. An item that is answered with anything but success may have been written at
+//! one hub: what lost there stays in the conflict log.
 
 use std::time::Duration;
 
@@ -47,6 +49,7 @@ impl MergeFlow {
             return self.all_tried(state, cx).await;
         }
         let (items, asked) = batch(&plan_id, items)?;
+        note_sending(cx, &items).await?;
         let message = ApplyBatchRequest {
             fleet: format!("fleets/{}", cx.fleet_id),
             primary_hub: state.primary.clone(),
@@ -154,6 +157,14 @@ fn op_id(plan_id: &str, item: &Item) -> uuid::Uuid {
     let round = format!("{plan_id}/{}", item.round);
     let plan = PlanId(Sha256::digest(round).into());
     item_op_id(&plan, &item.device, Choice::Primary)
+}
+
+async fn note_sending(cx: &StepCx, items: &[Item]) -> Result<(), StepError> {
+    let devices: Vec<String> = items.iter().map(|item| item.device.to_string()).collect();
+    let mut tx = guarded(cx).await?;
+    item::sending(&mut tx, cx.workflow_id, &devices).await?;
+    commit(tx).await?;
+    Ok(())
 }
 
 async fn note(

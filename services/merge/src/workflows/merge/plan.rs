@@ -33,6 +33,7 @@ impl MergeFlow {
         state.goes_back = false;
         let found = self.take_all(state, cx).await?;
         let mut tx = guarded(cx).await?;
+        conflict::keep_sent(&mut tx, cx.workflow_id, state.round).await?;
         item::forget_unseen(&mut tx, cx.workflow_id, state.round).await?;
         conflict::clear_orphans(&mut tx, cx.workflow_id).await?;
         let subject = self.subject(state, cx);
