@@ -1,7 +1,8 @@
 -- Owner: concierge for the fence, registry-sync for its own tables. What keeps writes from being
 -- made, or believed, under an authority or after a hub that is not what it was.
 -- Lock impact: concierge.epoch_witness is not written while its index is made (one row per replica
--- and fleet); tables of schema registry are locked for a moment, and none is rewritten.
+-- and fleet); registry.observed is locked for a moment, registry.intent while its rows are looked
+-- at once.
 
 -- While any replica has served a higher epoch than a fleet's row has, the database forgot who
 -- reigns: no intent is recorded until a move has committed an epoch above every one that was
@@ -19,7 +20,8 @@ revoke all on function authority.is_forgotten(text) from public;
 grant execute on function authority.is_forgotten(text)
     to hubshift_concierge, hubshift_registry, hubshift_merge;
 
--- As before, and HS005: the database forgot an epoch.
+-- As before, with HS005: the database forgot an epoch; and with the purpose of a restore, which old
+-- records are written for: only while no operation counts on what a standby holds.
 create or replace function authority.assert_intent(
     p_fleet text, p_epoch bigint, p_hub text, p_purpose text
 ) returns void
@@ -29,8 +31,10 @@ declare
     v_mode  text;
     v_until timestamptz;
     v_state text;
+    v_operation text;
 begin
-    select epoch, registry_mode, frozen_until into v_epoch, v_mode, v_until
+    select epoch, registry_mode, frozen_until, operation
+      into v_epoch, v_mode, v_until, v_operation
       from authority.fleet where fleet_id = p_fleet for share;
     if not found then
         raise exception 'fleet % does not exist', p_fleet using errcode = 'HS004';
@@ -77,11 +81,25 @@ begin
         if v_state <> 'active' then
             raise exception 'hub is %', v_state using errcode = 'HS003';
         end if;
+    elsif p_purpose = 'restore' then
+        if v_mode <> 'open' then
+            raise exception 'registry is %', v_mode using errcode = 'HS002';
+        end if;
+        if v_operation is not null then
+            raise exception '% is under way', v_operation using errcode = 'HS002';
+        end if;
+        if v_state not in ('syncing', 'ready') then
+            raise exception 'hub is %', v_state using errcode = 'HS003';
+        end if;
     else
         raise exception 'unknown purpose %', p_purpose using errcode = 'HS004';
     end if;
 end
 $$;
+
+alter table registry.intent drop constraint registry_intent_purpose;
+alter table registry.intent add constraint registry_intent_purpose
+    check (purpose in ('provision', 'replicate', 'merge', 'replay', 'restore'));
 
 -- When a row was stored. What it says was seen before that: a read that began later and shows less
 -- is one of an older state, not a slower one. Null in rows that were stored before this column was.

@@ -90,6 +90,9 @@ named!(
         Merge = "merge",
         /// Journaled writes are repeated at the new active hub, by the operation, while settling.
         Replay = "replay",
+        /// A backup's old records are written: at a Syncing or Ready hub, while open. The database
+        /// refuses it during an operation too, which counts on what its target holds.
+        Restore = "restore",
     }
 );
 
@@ -106,6 +109,9 @@ pub fn intent_allowed(purpose: Purpose, mode: RegistryMode, hub: HubState) -> bo
             mode == RegistryMode::Open && matches!(hub, Active | Quarantined | Rewound | Merging)
         }
         Purpose::Replay => mode == RegistryMode::Settling && hub == HubState::Active,
+        Purpose::Restore => {
+            mode == RegistryMode::Open && matches!(hub, HubState::Syncing | HubState::Ready)
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct FleetView {
 #[derive(Debug, Clone)]
 pub(crate) struct HubView {
     pub(crate) hub_id: HubId,
+    /// Its number within epochs.
+    pub(crate) index: u16,
     pub(crate) state: HubState,
     /// The last epoch in which it was active; 0 for never.
     pub(crate) last_active_epoch: Epoch,
@@ -100,6 +102,7 @@ pub(crate) async fn fleet(pool: &PgPool, fleet: &FleetId) -> Result<Option<Fleet
 fn hub(row: store::authority::HubRow) -> Result<HubView, StoreError> {
     Ok(HubView {
         hub_id: HubId::new(row.hub_id).map_err(|_| damaged("hub_id"))?,
+        index: u16::try_from(row.hub_index).map_err(|_| damaged("hub_index"))?,
         state: HubState::parse(&row.state).ok_or_else(|| damaged("hub state"))?,
         last_active_epoch: Epoch::from_i64(row.last_active_epoch),
         call_deadline: millis(row.call_deadline_ms),

@@ -10,11 +10,12 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::World;
 use common::hubs::{Hub, device, sas};
+use common::{WEST_REIGNS, World, step};
 use hubshift_api::fault::reason;
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::task::Result as Outcome;
+use hubshift_emulator::OutageMode;
 use hubshift_hub::Credentials;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -185,6 +186,85 @@ async fn a_restore_updates_what_differs_and_leaves_the_dead_buried() {
     assert_eq!(restored.record_count, 3);
     assert!(world.west.get("d-001").await.is_none(), "it stays deleted");
     assert!(world.west.get("d-002").await.unwrap().identity.enabled);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_restored_record_is_old_and_what_was_acknowledged_since_is_repeated_over_it() {
+    let world = World::start().await;
+    let request = pb::CreateDeviceRequest {
+        parent: "fleets/acme".into(),
+        device_id: "d-1".into(),
+        request_id: Uuid::new_v4().to_string(),
+        ..Default::default()
+    };
+    world.devices.clone().create_device(request).await.unwrap();
+    world.pass(true).await;
+    let made = back_up(&world, "east").await;
+    let request = pb::UpdateDeviceRequest {
+        device: Some(pb::Device {
+            name: "fleets/acme/devices/d-1".into(),
+            enabled: Some(false),
+            ..Default::default()
+        }),
+        request_id: Uuid::new_v4().to_string(),
+        ..Default::default()
+    };
+    world.devices.clone().update_device(request).await.unwrap();
+    assert!(world.pass(true).await.watermark.is_some());
+    assert!(!world.west.get("d-1").await.unwrap().identity.enabled);
+
+    result(restore(&world, &made.backup, "west").await.unwrap());
+    let west = world.status_of("west").await;
+    assert_eq!((west.watermark, west.verify_epoch), (None, 0));
+    world.east.running.set_outage(OutageMode::Refuse);
+    world.fail_over().await;
+    let request = pb::StartReplayRequest {
+        fleet: "fleets/acme".into(),
+        target_hub: "west".into(),
+        request_id: Uuid::new_v4().to_string(),
+        context: Some(step(1, WEST_REIGNS)),
+    };
+    let task = world.replication.clone().start_replay(request).await;
+    let task = world.finished(task.unwrap().into_inner()).await;
+    assert!(task.failure.is_none(), "{task:?}");
+    assert!(!world.west.get("d-1").await.unwrap().identity.enabled);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_later_life_of_a_device_is_not_restored_over() {
+    let world = World::start().await;
+    world.east.create_many(2).await;
+    let made = back_up(&world, "east").await;
+    world.east.delete("d-001").await;
+    world.east.create(&device("d-001", sas())).await;
+    world.pass(true).await;
+    let restored = result(restore(&world, &made.backup, "west").await.unwrap());
+    assert_eq!(restored.record_count, 1);
+    assert_eq!(
+        keys(&world.west, "d-001").await,
+        keys(&world.east, "d-001").await
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_restored_while_the_registry_is_frozen_for_a_move() {
+    let world = World::start().await;
+    world.east.create_many(2).await;
+    let made = back_up(&world, "east").await;
+    sqlx::query(
+        "update authority.fleet
+            set registry_mode = 'frozen', freeze_id = gen_random_uuid(), operation = 'op',
+                frozen_until = clock_timestamp() + interval '1 hour'",
+    )
+    .execute(&world.admin)
+    .await
+    .unwrap();
+    let refused = restore(&world, &made.backup, "west").await.unwrap();
+    assert_eq!(refused.failure.unwrap().reason, "REGISTRY_CLOSED");
+    assert_eq!(world.west.writes(), 0);
     world.stop().await;
 }
 

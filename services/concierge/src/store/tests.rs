@@ -229,8 +229,15 @@ async fn the_rule_in_sql_is_the_rule_in_rust() {
             }
         }
     }
-    // provision 1, replicate 2 modes x 2 states, merge 4 states, replay 1.
-    assert_eq!(allowed, 10);
+    // provision 1, replicate 2 modes x 2 states, merge 4 states, replay 1, restore 2 states.
+    assert_eq!(allowed, 12);
+    set(&look, RegistryMode::Open, HubState::Ready).await;
+    sqlx::query("update authority.fleet set operation = 'fleets/acme/failovers/1'")
+        .execute(&look)
+        .await
+        .unwrap();
+    let outcome = intend(&mut registry, OLD, "west", Purpose::Restore).await;
+    assert_eq!(raised(&outcome), "HS002", "a move counts on its target");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ pub(crate) struct FleetRow {
 #[derive(Debug, Clone)]
 pub(crate) struct HubRow {
     pub(crate) hub_id: String,
+    pub(crate) hub_index: i16,
     pub(crate) state: String,
     pub(crate) last_active_epoch: i64,
     pub(crate) call_deadline_ms: i64,
@@ -59,7 +60,7 @@ pub(crate) async fn hubs(
 ) -> Result<Vec<HubRow>, StoreError> {
     let rows = sqlx::query_as!(
         HubRow,
-        "select hub_id, state, last_active_epoch, call_deadline_ms, read_lag_ms
+        "select hub_id, hub_index, state, last_active_epoch, call_deadline_ms, read_lag_ms
            from authority.hub where fleet_id = $1 order by hub_index",
         fleet
     )

@@ -2,7 +2,8 @@
 //!
 //! Rows are written for both hubs of the pair, so that whichever of them is lost later, the other
 //! one's row is the merge base. Kept true: a row advances only when both sides were read and are
-//! equal (I17), and never while a hold is open.
+//! equal (I17), and never while a hold is open. A restore sets rows back to what the backup has, so
+//! that what it writes is known to be old.
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::HubId;

@@ -94,6 +94,25 @@ pub(crate) async fn verified(
     Ok(done.rows_affected() == 1)
 }
 
+/// The standby is not known to hold anything any more.
+pub(crate) async fn forget(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.replication
+            set watermark = null, watermark_epoch = 0, verify_time = null, verify_epoch = 0,
+                update_time = clock_timestamp()
+          where fleet_id = $1 and hub_id = $2",
+        fleet,
+        hub
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
 /// Says why replication to a standby stopped, or with an empty text that it goes on.
 pub(crate) async fn set_blocked(
     executor: impl PgExecutor<'_>,

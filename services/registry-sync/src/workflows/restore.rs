@@ -4,8 +4,10 @@
 //! Begin (may it be?) ─▶ Copy (a chunk; again until none is left) ─▶ result
 //! ```
 //!
-//! Kept true: what a tombstone buries stays buried; devices that the backup does not have are left
-//! alone; every write passes the authority, so that a hub that began to reign is not touched.
+//! Durable beside the hub: bases that are as old as the backup, and no watermark, so that what is
+//! restored never passes for news. Kept true: what a tombstone buries stays buried, and a later
+//! life stays; devices that the backup does not have are left alone; every write passes the
+//! authority, so that neither a hub that began to reign nor the target of a move is touched.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +36,10 @@ use crate::store;
 use crate::store::backup::BackupRow;
 use crate::write::{RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, reread, write};
 
+mod past;
+
+use past::Past;
+
 /// The steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,7 +62,7 @@ pub(crate) struct State {
     pub(crate) restored: u64,
     /// The exclusive or of their fingerprints.
     pub(crate) digest: Fingerprint,
-    /// Devices that stay deleted.
+    /// Devices that stay deleted, or of which a later life is there.
     pub(crate) buried: u64,
     pub(crate) report: Report,
 }
@@ -97,6 +103,8 @@ impl Workflow for RestoreTask {
             Step::Begin => {
                 self.view(state).await?;
                 self.row(state).await?;
+                let (fleet, target) = (state.fleet.as_str(), state.target.as_str());
+                store::replication::forget(&self.0.pool, fleet, target).await?;
                 Ok(Progress::Done)
             }
             Step::Copy => self.copy(state, cx).await,
@@ -108,6 +116,8 @@ impl Workflow for RestoreTask {
 enum Copied {
     /// The target holds it.
     Held(Fingerprint),
+    /// The target holds a later life of it.
+    Later,
     /// Ask again after a pause.
     Pause(Duration),
 }
@@ -149,7 +159,7 @@ impl RestoreTask {
         let view = self.view(state).await?;
         let writer = self
             .0
-            .writer(&view, &state.target, Purpose::Replicate)
+            .writer(&view, &state.target, Purpose::Restore)
             .await?;
         let vault = vault(&self.0)?;
         let lines = chunk_from_any(
@@ -162,45 +172,65 @@ impl RestoreTask {
         .await
         .map_err(|error| refused("every store", error))?;
         let count = lines.len() as u64;
-        let wanted = self.wanted(&writer, lines).await?;
-        let buried = count - wanted.len() as u64;
-        let copies = futures::stream::iter(wanted)
+        let wanted = self.wanted(&view, &writer, lines).await?;
+        let past = Past::of(&view, &row)?;
+        past.prevail(&writer, &view, &wanted).await?;
+        let copies = futures::stream::iter(wanted.clone())
             .map(|wanted| copy_one(&writer, wanted, cx.attempt))
             .buffer_unordered(CONCURRENCY);
         let copied: Vec<Copied> = copies.try_collect().await?;
-        let mut digest = state.digest;
+        // A pass that ran beside it may have verified what was there before.
+        past.prevail(&writer, &view, &wanted).await?;
+        let (mut digest, mut restored) = (state.digest, 0);
         for copied in copied {
             match copied {
-                Copied::Held(print) => digest = digest.xor(print),
+                Copied::Held(print) => (digest, restored) = (digest.xor(print), restored + 1),
+                Copied::Later => {}
                 // The whole chunk again: what is there already costs a read.
                 Copied::Pause(after) => return Ok(Progress::Wait(after)),
             }
         }
         (state.digest, state.chunks) = (digest, state.chunks + 1);
-        (state.restored, state.buried) = (state.restored + count - buried, state.buried + buried);
+        state.restored += restored;
+        state.buried += count - restored;
         state.report.scanned += count;
         state.report.written = state.restored;
         Ok(Progress::Wait(Duration::ZERO))
     }
 
-    /// What the target is to hold: without the buried, and held where a conflict is open.
-    async fn wanted(&self, cx: &WriteCx, lines: Vec<Line>) -> Result<Vec<Wanted>, StepError> {
+    /// What the target is to hold: without the buried and those of which the active hub has a later
+    /// life, and held where a conflict is open.
+    async fn wanted(
+        &self,
+        view: &FleetView,
+        cx: &WriteCx,
+        lines: Vec<Line>,
+    ) -> Result<Vec<Wanted>, StepError> {
         let ids: Vec<String> = lines.iter().map(|line| line.device_id.clone()).collect();
         let (fleet, hub) = (cx.fleet.as_str(), cx.hub_id.as_str());
         let mut connection = self.0.pool.acquire().await.map_err(StoreError::from)?;
         // A deletion of which nobody knows whether it happened buries nothing.
         let dead = store::tombstone::confirmed(&mut *connection, fleet, &ids).await?;
         let bases = store::base::get_many(&mut *connection, fleet, hub, &ids).await?;
+        let active = view.active_hub.as_str();
+        let living = store::observed::get_many(&mut *connection, fleet, active, &ids).await?;
         drop(connection);
         let buried: HashMap<_, _> = dead.into_iter().collect();
+        let lives: HashMap<_, _> = living
+            .into_iter()
+            .map(|seen| (seen.device_id, seen.incarnation))
+            .collect();
         let holds: HashMap<_, _> = bases
             .into_iter()
             .filter_map(|base| Some((base.device_id, base.hold?)))
             .collect();
         let alive = lines.into_iter().filter(|line| {
-            buried
-                .get(&line.device_id)
-                .is_none_or(|last| *last < line.incarnation.cast_signed())
+            let (id, life) = (&line.device_id, line.incarnation);
+            let is_dead = buried
+                .get(id)
+                .is_some_and(|last| *last >= life.cast_signed());
+            let is_over = lives.get(id).is_some_and(|newest| *newest > life);
+            !is_dead && !is_over
         });
         alive
             .map(|line| {
@@ -225,6 +255,7 @@ async fn copy_one(cx: &WriteCx, wanted: Wanted, attempt: u32) -> Result<Copied, 
     };
     let op = match &seen {
         None => WriteOp::Create(&wanted),
+        Some(seen) if seen.incarnation > wanted.incarnation => return Ok(Copied::Later),
         Some(seen) => WriteOp::Update { to: &wanted, seen },
     };
     let again = |what: String| StepError::Unknown(anyhow::anyhow!("device {device}: {what}"));
