@@ -1,5 +1,7 @@
 //! A small world for tests: a database, two emulated hubs, and a fleet that has them.
 
+mod narrow;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use crate::seal::{Kek, Keyring};
 use crate::store;
 use crate::store::connection::NewConnection;
 use crate::write::{Wanted, WriteCx};
+
+pub(crate) use narrow::{NARROW_PAUSE, Narrow};
 
 /// The epoch in which east reigns at first: hub 0 of 1024.
 pub(crate) const EAST_REIGNS: i64 = 1024;
@@ -125,6 +129,15 @@ impl World {
         sqlx::query("update authority.hub set state = $2 where fleet_id = 'acme' and hub_id = $1")
             .bind(hub)
             .bind(state)
+            .execute(&self.admin)
+            .await
+            .unwrap();
+    }
+
+    /// Says whether the registry takes writes.
+    pub(crate) async fn set_mode(&self, mode: &str) {
+        sqlx::query("update authority.fleet set registry_mode = $1 where fleet_id = 'acme'")
+            .bind(mode)
             .execute(&self.admin)
             .await
             .unwrap();

@@ -187,6 +187,46 @@ async fn past_the_commit_there_is_only_forward() {
 }
 
 #[tokio::test]
+async fn a_registry_does_not_open_before_every_acknowledged_write_is_repeated() {
+    let world = World::new().await;
+    world.below.script().pending = 1;
+    let name = world
+        .start(order(FailoverKind::Planned))
+        .await
+        .unwrap()
+        .name;
+    let tried = || async {
+        let script = world.below.script();
+        let replays = script.started.iter().filter(|(kind, ..)| *kind == "replay");
+        replays.count() >= 4
+    };
+    assert!(hubshift_testkit::eventually(crate::world::PATIENCE, tried).await);
+    assert_eq!(world.get(&name).await.step, "replay");
+    assert_eq!(world.fleet().await.registry_mode(), RegistryMode::Settling);
+    world.below.script().pending = 0;
+    let failover = world.done(&name).await;
+    assert_eq!(failover.state(), TaskState::Succeeded);
+    assert!(failover.report.unwrap().debts.is_empty());
+}
+
+#[tokio::test]
+async fn writes_that_the_target_refuses_are_left_to_the_merge() {
+    let world = World::new().await;
+    world.below.script().refused = 1;
+    let name = world
+        .start(order(FailoverKind::Planned))
+        .await
+        .unwrap()
+        .name;
+    let failover = world.done(&name).await;
+    assert_eq!(failover.state(), TaskState::Succeeded);
+    assert!(!succeeded(&failover).contains(&"reverse_sync"));
+    assert_eq!(failover.report.unwrap().debts, ["MERGE_REQUIRED east"]);
+    assert_eq!(world.hub_state("east").await, HubState::Quarantined);
+    assert_eq!(world.fleet().await.registry_mode(), RegistryMode::Open);
+}
+
+#[tokio::test]
 async fn what_changed_past_the_freeze_must_be_merged() {
     let world = World::new().await;
     world.below.script().differing.insert("open");

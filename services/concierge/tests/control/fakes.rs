@@ -38,6 +38,10 @@ pub(crate) struct Script {
     pub(crate) differing: BTreeSet<&'static str>,
     /// Kinds of tasks that give up.
     pub(crate) failing: BTreeSet<&'static str>,
+    /// Writes that a replay could not repeat yet.
+    pub(crate) pending: u64,
+    /// Writes that the target of a replay does not take.
+    pub(crate) refused: u64,
     /// Where merging stands.
     pub(crate) merge: m::MergeStatus,
     /// Every start: kind, request id and context.
@@ -133,6 +137,12 @@ impl Script {
                 })
             }
             "backup" => r::task::Result::Backup(r::BackupResult::default()),
+            "replay" => r::task::Result::Pass(r::PassResult {
+                created_count: 2,
+                pending_count: self.pending,
+                refused_count: self.refused,
+                ..Default::default()
+            }),
             _ => r::task::Result::Pass(r::PassResult {
                 created_count: 2,
                 ..Default::default()

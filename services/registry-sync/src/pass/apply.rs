@@ -1,7 +1,6 @@
 //! Bringing the standby up to date, a batch of devices at a time, in order of their ids.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use hubshift_domain::hub_state::Purpose;
@@ -15,16 +14,13 @@ use crate::store;
 use crate::store::base::Pair;
 use crate::store::compare::Difference;
 use crate::workflows::scan::gone;
-use crate::workflows::trouble::Turn;
+use crate::workflows::trouble::{Brake, THROTTLED, Turn};
 use crate::write::{Wanted, WriteCx, WriteOp, WriteOutcome, write};
 
 /// Devices in a batch.
 const BATCH: i64 = 200;
 /// After so many tries in a row a hub that can't be written counts as unreachable.
 const MAX_TRIES: u32 = 10;
-/// How long to leave a hub alone that asks to slow down.
-const THROTTLED: Duration = Duration::from_secs(5);
-
 /// What one device needs, with all that it takes.
 struct Need {
     difference: Difference,
@@ -108,6 +104,8 @@ impl Pass {
             ("create", WriteOutcome::Applied(_)) => self.created += 1,
             (_, WriteOutcome::Applied(_)) => self.updated += 1,
             (_, WriteOutcome::Already(_)) => {}
+            // It is tried again by this pass, after a pause.
+            (_, outcome) if is_throttled(outcome) => {}
             (_, WriteOutcome::Rejected { reason, message }) => {
                 self.failed += 1;
                 tracing::warn!(
@@ -147,6 +145,8 @@ async fn write_all(
     writer: &WriteCx,
     needs: &[Need],
 ) -> Result<Vec<(String, String, WriteOutcome)>, StepError> {
+    let brake = Brake::default();
+    let brake = &brake;
     let writes = needs.iter().map(|need| {
         let writer = writer.clone();
         let action = need.difference.action.clone();
@@ -158,6 +158,7 @@ async fn write_all(
         let target = need.target.clone();
         async move {
             let outcome = match (&wanted, &target) {
+                _ if brake.is_pulled() => throttled(),
                 (Some(to), None) => write(&writer, WriteOp::Create(to)).await?,
                 (Some(to), Some(seen)) => write(&writer, WriteOp::Update { to, seen }).await?,
                 // Its row vanished since the comparison: no ground for a deletion.
@@ -175,6 +176,9 @@ async fn write_all(
                 // Gone from both since the batch was made.
                 (None, None) => WriteOutcome::Already(None),
             };
+            if is_throttled(&outcome) {
+                brake.pull();
+            }
             Ok::<_, StepError>((device, action, outcome))
         }
     });
@@ -185,6 +189,25 @@ async fn write_all(
         outcomes.push(result?);
     }
     Ok(outcomes)
+}
+
+/// A write that was not begun, because another one was throttled.
+fn throttled() -> WriteOutcome {
+    WriteOutcome::Rejected {
+        reason: "HUB_THROTTLED",
+        message: "the hub asked to slow down".to_owned(),
+    }
+}
+
+/// Whether the hub asked to slow down.
+pub(crate) fn is_throttled(outcome: &WriteOutcome) -> bool {
+    matches!(
+        outcome,
+        WriteOutcome::Rejected {
+            reason: "HUB_THROTTLED",
+            ..
+        }
+    )
 }
 
 fn wanted(source: &Observed, difference: &Difference) -> Wanted {

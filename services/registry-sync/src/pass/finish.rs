@@ -77,6 +77,7 @@ impl Pass {
             pending: count(standing.pending_count - standing.newer_count),
             watermark: None,
             late_landings: 0,
+            refused: 0,
         }
     }
 }

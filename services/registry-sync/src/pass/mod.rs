@@ -36,7 +36,7 @@ use crate::workflows::report::{PassResult, Report};
 use crate::workflows::trouble::Turn;
 
 pub(crate) use absent::MASS_DELETE;
-pub(crate) use apply::judge;
+pub(crate) use apply::{is_throttled, judge};
 pub(crate) use source::SOURCE_REWOUND;
 
 /// Where a pass is.

@@ -194,6 +194,7 @@ fn outcome(result: TaskResult) -> Outcome {
             pending_count: pass.pending,
             watermark: pass.watermark.map(times::timestamp),
             late_landing_count: pass.late_landings,
+            refused_count: pass.refused,
         }),
         TaskResult::Scan(scan) => Outcome::Scan(pb::ScanResult {
             snapshot: scan.snapshot,

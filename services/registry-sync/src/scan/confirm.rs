@@ -21,7 +21,7 @@ impl Scan {
             };
             return Ok(Turn::More);
         }
-        self.read(work, unlisted).await
+        Ok(self.read(work, unlisted).await?.0)
     }
 
     /// One chunk of what the merge base knows and no row remembers, so that a device that a late
@@ -30,14 +30,17 @@ impl Scan {
         let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
         let (hub, limit) = (self.hub.as_str(), CHUNK as i64);
         let unknown = base::unobserved(pool, fleet, hub, &self.after, limit).await?;
-        let Some(last) = unknown.last().cloned() else {
+        if unknown.is_empty() {
             self.phase = Phase::Close;
             return Ok(Turn::More);
-        };
-        if let turn @ Turn::Pause(_) = self.read(work, unknown).await? {
-            return Ok(turn);
         }
-        self.after = last;
-        Ok(Turn::More)
+        let (turn, unread) = self.read(work, unknown.clone()).await?;
+        let through = unknown
+            .into_iter()
+            .take_while(|id| Some(id) != unread.as_ref());
+        if let Some(last) = through.last() {
+            self.after = last;
+        }
+        Ok(turn)
     }
 }

@@ -71,6 +71,6 @@ impl Scan {
             .into_iter()
             .filter(|id| !known.contains(id))
             .collect();
-        self.read(work, moved.into_iter().collect()).await
+        Ok(self.read(work, moved.into_iter().collect()).await?.0)
     }
 }

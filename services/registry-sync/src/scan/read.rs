@@ -1,8 +1,8 @@
 //! Reading devices by their ids, a chunk at a time, and storing what the hub said.
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use hubshift_flow::StepError;
-use hubshift_hub::{HubDevice, HubError};
+use hubshift_hub::{HubDevice, HubError, Rejection};
 use hubshift_store::{StoreError, commit};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -10,36 +10,45 @@ use time::OffsetDateTime;
 use super::{CONCURRENCY, Scan, Work};
 use crate::observe::{self, Observed};
 use crate::store;
-use crate::workflows::trouble::Turn;
+use crate::workflows::trouble::{Brake, Turn};
 
 /// How many names of devices are kept as evidence.
 const SAMPLE: usize = 10;
 
+/// What came of asking for devices.
+#[derive(Default)]
+struct Reading {
+    found: Vec<HubDevice>,
+    gone: Vec<String>,
+    /// The first device, in their order, of which nothing is known yet.
+    unread: Option<String>,
+    failure: Option<HubError>,
+    calls: u64,
+}
+
 impl Scan {
-    /// Reads these devices and stores what the hub holds, or that it does not have them.
+    /// Reads these devices and stores what the hub holds, or that it does not have them. When the
+    /// hub asks for a pause in between, what was read is stored, and the first device that was not
+    /// is named.
     pub(super) async fn read(
         &mut self,
         work: &Work<'_>,
         devices: Vec<String>,
-    ) -> Result<Turn, StepError> {
+    ) -> Result<(Turn, Option<String>), StepError> {
         if devices.is_empty() {
-            return Ok(Turn::More);
+            return Ok((Turn::More, None));
         }
-        self.calls += devices.len() as u64;
         let read_time = store::authority::now(&work.cx.deps.pool).await?;
-        let read = match get_all(work, devices).await {
-            Ok(read) => read,
-            Err(error) => return work.failed(error),
-        };
-        let (mut found, mut gone) = (Vec::new(), Vec::new());
-        for (id, device) in read {
-            match device {
-                Some(device) => found.push(device),
-                None => gone.push(id),
-            }
+        let reading = get_all(work, devices).await;
+        self.calls += reading.calls;
+        if !(reading.found.is_empty() && reading.gone.is_empty()) {
+            self.store(work, &reading.found, &reading.gone, read_time)
+                .await?;
         }
-        self.store(work, &found, &gone, read_time).await?;
-        Ok(Turn::More)
+        match reading.failure {
+            None => Ok((Turn::More, None)),
+            Some(error) => Ok((work.failed(error)?, reading.unread)),
+        }
     }
 
     async fn store(
@@ -123,19 +132,55 @@ async fn older(
     .await
 }
 
-async fn get_all(
-    work: &Work<'_>,
-    devices: Vec<String>,
-) -> Result<Vec<(String, Option<HubDevice>)>, HubError> {
+/// Asks for devices, side by side, until one call fails.
+async fn get_all(work: &Work<'_>, devices: Vec<String>) -> Reading {
+    let brake = Brake::default();
+    let brake = &brake;
     let calls = devices.into_iter().map(|id| {
         let hub = work.hub.clone();
         async move {
-            let device = hub.get(&id).await.into_result()?;
-            Ok::<_, HubError>((id, device))
+            if brake.is_pulled() {
+                return (id, None);
+            }
+            let answer = hub.get(&id).await.into_result();
+            if answer.is_err() {
+                brake.pull();
+            }
+            (id, Some(answer))
         }
     });
-    futures::stream::iter(calls)
-        .buffer_unordered(CONCURRENCY)
-        .try_collect()
-        .await
+    let calls: Vec<_> = calls.collect();
+    let mut answers = futures::stream::iter(calls).buffered(CONCURRENCY);
+    let mut reading = Reading::default();
+    while let Some((id, answer)) = answers.next().await {
+        reading.take(id, answer);
+    }
+    reading
 }
+
+impl Reading {
+    fn take(&mut self, id: String, answer: Option<Result<Option<HubDevice>, HubError>>) {
+        self.calls += u64::from(answer.is_some());
+        match answer {
+            Some(Ok(Some(device))) => self.found.push(device),
+            Some(Ok(None)) => self.gone.push(id),
+            None => {
+                self.unread.get_or_insert(id);
+            }
+            Some(Err(error)) => {
+                self.unread.get_or_insert(id);
+                // A hub that is only busy is the least of the troubles.
+                if self.failure.as_ref().is_none_or(is_throttled) {
+                    self.failure = Some(error);
+                }
+            }
+        }
+    }
+}
+
+fn is_throttled(error: &HubError) -> bool {
+    matches!(error, HubError::Rejected(Rejection::Throttled { .. }))
+}
+
+#[cfg(test)]
+mod tests;

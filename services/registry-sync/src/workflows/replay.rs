@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 
 use super::report::{PassResult, Report, TaskResult, count};
 use super::scan::gone;
-use super::trouble::{Turn, settle_failed};
+use super::trouble::{Brake, settle_failed};
 use crate::authority::{self, FleetView};
 use crate::deps::Deps;
 use crate::intent;
@@ -120,20 +120,19 @@ impl ReplayTask {
         let epoch = state.epoch.as_i64();
         let writes =
             store::replay::candidates(pool, fleet, target, epoch, &state.after, BATCH).await?;
-        let Some(last) = writes.last().map(|write| write.device_id.clone()) else {
+        if writes.is_empty() {
             return self.end_round(state).await;
-        };
+        }
         let devices: Vec<String> = writes.iter().map(|write| write.device_id.clone()).collect();
         let bases = store::base::get_many(pool, fleet, target, &devices).await?;
         let writer = self.0.writer(&view, &state.target, Purpose::Replay).await?;
-        let repeated = repeat_all(&writer, writes, &bases, cx.attempt).await?;
+        let mut repeated = repeat_all(&writer, writes, &bases, cx.attempt).await?;
+        let pause = until_pause(&mut repeated);
         let outcomes: Vec<_> = repeated
             .iter()
             .filter_map(|one| one.outcome.as_ref())
             .collect();
-        if let turn @ Turn::Pause(_) = judge(&outcomes, cx.attempt)? {
-            return Ok(turn.into());
-        }
+        judge(&outcomes, cx.attempt)?;
         let gone: Vec<String> = repeated
             .iter()
             .filter(|one| matches!(one.effect, Effect::Gone | Effect::Deleted))
@@ -144,8 +143,10 @@ impl ReplayTask {
         state.report.calls += repeated.len() as u64 * 2;
         state.report.scanned += repeated.len() as u64;
         state.report.written = state.done.created + state.done.updated + state.done.deleted;
-        state.after = last;
-        Ok(Progress::Wait(Duration::ZERO))
+        if let Some(last) = repeated.pop() {
+            state.after = last.device;
+        }
+        Ok(Progress::Wait(pause))
     }
 
     /// What did not come through is tried again, a few times.
@@ -153,7 +154,8 @@ impl ReplayTask {
         state.rounds += 1;
         if state.done.pending > 0 && state.rounds < MAX_ROUNDS {
             state.after.clear();
-            (state.done.pending, state.done.equal, state.report.scanned) = (0, 0, 0);
+            (state.done.pending, state.done.refused) = (0, 0);
+            (state.done.equal, state.report.scanned) = (0, 0);
             return Ok(Progress::Wait(PAUSE));
         }
         let (fleet, target) = (state.fleet.as_str(), state.target.as_str());
@@ -168,21 +170,38 @@ impl ReplayTask {
     }
 }
 
+/// Keeps what was through before the hub asked for a pause, and says how long that is: it is neither
+/// a round nor an attempt.
+fn until_pause(repeated: &mut Vec<Repeated>) -> Duration {
+    let pauses = repeated.iter().filter_map(|one| match one.effect {
+        Effect::Throttled(pause) => Some(pause),
+        _ => None,
+    });
+    let pause = pauses.max().unwrap_or_default();
+    let first = repeated
+        .iter()
+        .position(|one| matches!(one.effect, Effect::Throttled(_)));
+    repeated.truncate(first.unwrap_or(repeated.len()));
+    pause
+}
+
+/// Repeats them side by side, and says what came of each in their order.
 async fn repeat_all(
     writer: &WriteCx,
     writes: Vec<store::replay::Journaled>,
     bases: &[store::base::Base],
     attempt: u32,
 ) -> Result<Vec<Repeated>, StepError> {
+    let brake = Brake::default();
     let calls: Vec<_> = writes
         .into_iter()
         .map(|write| {
             let base = bases.iter().find(|base| base.device_id == write.device_id);
             let hold = base.and_then(|base| base.hold.clone());
-            repeat(writer.clone(), write, hold, attempt)
+            repeat(writer.clone(), write, hold, attempt, &brake)
         })
         .collect();
-    let mut results = futures::stream::iter(calls).buffer_unordered(CONCURRENCY);
+    let mut results = futures::stream::iter(calls).buffered(CONCURRENCY);
     let mut repeated = Vec::new();
     while let Some(result) = results.next().await {
         repeated.push(result?);
@@ -198,6 +217,11 @@ fn add(done: &mut PassResult, repeated: &[Repeated]) {
             Effect::Deleted => done.deleted += 1,
             Effect::Nothing | Effect::Gone => done.equal += 1,
             Effect::Pending => done.pending += 1,
+            Effect::Refused => done.refused += 1,
+            Effect::Throttled(_) => {}
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,9 @@ pub(crate) struct PassResult {
     pub(crate) pending: u64,
     pub(crate) watermark: Option<OffsetDateTime>,
     pub(crate) late_landings: u64,
+    /// Of a replay: writes that the hub does not take, however often they are tried.
+    #[serde(default)]
+    pub(crate) refused: u64,
 }
 
 /// What a scan found.

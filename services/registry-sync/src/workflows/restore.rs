@@ -25,12 +25,13 @@ use uuid::Uuid;
 use super::backup::{refused, vault};
 use super::report::{BackupResult, Report, TaskResult};
 use super::scan::gone;
-use super::trouble::{Turn, reread_failed};
+use super::trouble::{Brake, THROTTLED, Turn, reread_failed};
 use crate::authority::{self, FleetView};
 use crate::backup::line::Line;
 use crate::backup::read::chunk_from_any;
 use crate::deps::Deps;
 use crate::intent::IntentError;
+use crate::pass::is_throttled;
 use crate::scan::CONCURRENCY;
 use crate::store;
 use crate::store::backup::BackupRow;
@@ -39,6 +40,9 @@ use crate::write::{RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, reread, 
 mod past;
 
 use past::Past;
+
+/// Devices that are copied together.
+const BATCH: usize = 100;
 
 /// The steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +62,9 @@ pub(crate) struct State {
     pub(crate) backup: Uuid,
     /// Chunks that are through.
     pub(crate) chunks: usize,
+    /// Devices of the next chunk that are through.
+    #[serde(default)]
+    pub(crate) lines: usize,
     /// Devices that the target holds as the backup has them.
     pub(crate) restored: u64,
     /// The exclusive or of their fingerprints.
@@ -75,6 +82,7 @@ impl State {
             target,
             backup,
             chunks: 0,
+            lines: 0,
             restored: 0,
             digest: Fingerprint::default(),
             buried: 0,
@@ -116,8 +124,8 @@ impl Workflow for RestoreTask {
 enum Copied {
     /// The target holds it.
     Held(Fingerprint),
-    /// The target holds a later life of it.
-    Later,
+    /// It stays deleted, or a later life of it is there.
+    Left,
     /// Ask again after a pause.
     Pause(Duration),
 }
@@ -171,41 +179,31 @@ impl RestoreTask {
         )
         .await
         .map_err(|error| refused("every store", error))?;
-        let count = lines.len() as u64;
-        let wanted = self.wanted(&view, &writer, lines).await?;
         let past = Past::of(&view, &row)?;
-        past.prevail(&writer, &view, &wanted).await?;
-        let copies = futures::stream::iter(wanted.clone())
-            .map(|wanted| copy_one(&writer, wanted, cx.attempt))
-            .buffer_unordered(CONCURRENCY);
-        let copied: Vec<Copied> = copies.try_collect().await?;
-        // A pass that ran beside it may have verified what was there before.
-        past.prevail(&writer, &view, &wanted).await?;
-        let (mut digest, mut restored) = (state.digest, 0);
-        for copied in copied {
-            match copied {
-                Copied::Held(print) => (digest, restored) = (digest.xor(print), restored + 1),
-                Copied::Later => {}
-                // The whole chunk again: what is there already costs a read.
-                Copied::Pause(after) => return Ok(Progress::Wait(after)),
+        let left: Vec<Line> = lines.into_iter().skip(state.lines).collect();
+        for batch in left.chunks(BATCH) {
+            let wanted = self.wanted(&view, &writer, batch).await?;
+            let alive: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
+            past.prevail(&writer, &view, &alive).await?;
+            let copied = copy_all(&writer, wanted, cx.attempt).await?;
+            // A pass that ran beside it may have verified what was there before.
+            past.prevail(&writer, &view, &alive).await?;
+            if let Some(pause) = note(state, &copied) {
+                return Ok(Progress::Wait(pause));
             }
         }
-        (state.digest, state.chunks) = (digest, state.chunks + 1);
-        state.restored += restored;
-        state.buried += count - restored;
-        state.report.scanned += count;
-        state.report.written = state.restored;
+        (state.chunks, state.lines) = (state.chunks + 1, 0);
         Ok(Progress::Wait(Duration::ZERO))
     }
 
-    /// What the target is to hold: without the buried and those of which the active hub has a later
-    /// life, and held where a conflict is open.
+    /// What the target is to hold, line by line: nothing of the buried and of those of which the
+    /// active hub has a later life, and held where a conflict is open.
     async fn wanted(
         &self,
         view: &FleetView,
         cx: &WriteCx,
-        lines: Vec<Line>,
-    ) -> Result<Vec<Wanted>, StepError> {
+        lines: &[Line],
+    ) -> Result<Vec<Option<Wanted>>, StepError> {
         let ids: Vec<String> = lines.iter().map(|line| line.device_id.clone()).collect();
         let (fleet, hub) = (cx.fleet.as_str(), cx.hub_id.as_str());
         let mut connection = self.0.pool.acquire().await.map_err(StoreError::from)?;
@@ -224,44 +222,98 @@ impl RestoreTask {
             .into_iter()
             .filter_map(|base| Some((base.device_id, base.hold?)))
             .collect();
-        let alive = lines.into_iter().filter(|line| {
+        let is_over = |line: &Line| {
             let (id, life) = (&line.device_id, line.incarnation);
             let is_dead = buried
                 .get(id)
                 .is_some_and(|last| *last >= life.cast_signed());
-            let is_over = lives.get(id).is_some_and(|newest| *newest > life);
-            !is_dead && !is_over
+            is_dead || lives.get(id).is_some_and(|newest| *newest > life)
+        };
+        let wanted = lines.iter().map(|line| {
+            if is_over(line) {
+                return Ok(None);
+            }
+            Ok(Some(Wanted {
+                incarnation: line.incarnation,
+                sealed: cx.keys.seal(&line.device_id, &line.credentials)?,
+                hold: holds.get(&line.device_id).cloned(),
+                record: line.record.clone(),
+                device_id: line.device_id.clone(),
+            }))
         });
-        alive
-            .map(|line| {
-                Ok(Wanted {
-                    incarnation: line.incarnation,
-                    sealed: cx.keys.seal(&line.device_id, &line.credentials)?,
-                    hold: holds.get(&line.device_id).cloned(),
-                    record: line.record,
-                    device_id: line.device_id,
-                })
-            })
-            .collect()
+        wanted.collect()
     }
 }
 
+/// Counts what is through, up to the first that the hub asked for a pause at; how long that is.
+fn note(state: &mut State, copied: &[Copied]) -> Option<Duration> {
+    for copied in copied {
+        match copied {
+            Copied::Held(print) => {
+                state.digest = state.digest.xor(*print);
+                state.restored += 1;
+            }
+            Copied::Left => state.buried += 1,
+            Copied::Pause(pause) => return Some(*pause),
+        }
+        state.lines += 1;
+        state.report.scanned += 1;
+        state.report.written = state.restored;
+    }
+    None
+}
+
+/// Copies devices side by side, and says what came of each in their order.
+async fn copy_all(
+    cx: &WriteCx,
+    wanted: Vec<Option<Wanted>>,
+    attempt: u32,
+) -> Result<Vec<Copied>, StepError> {
+    let brake = Brake::default();
+    let copies: Vec<_> = wanted
+        .into_iter()
+        .map(|wanted| copy_one(cx, wanted, attempt, &brake))
+        .collect();
+    futures::stream::iter(copies)
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
 /// Creates or updates one device at the target, under the condition that it is as it was read.
-async fn copy_one(cx: &WriteCx, wanted: Wanted, attempt: u32) -> Result<Copied, StepError> {
+async fn copy_one(
+    cx: &WriteCx,
+    wanted: Option<Wanted>,
+    attempt: u32,
+    brake: &Brake,
+) -> Result<Copied, StepError> {
+    let Some(wanted) = wanted else {
+        return Ok(Copied::Left);
+    };
+    if brake.is_pulled() {
+        return Ok(Copied::Pause(THROTTLED));
+    }
     let device = &wanted.device_id;
     let seen = match reread(&cx.pool, &cx.keys, &*cx.hub, &cx.fleet, &cx.hub_id, device).await {
         Ok(seen) => seen,
-        Err(error) => return pause(error, attempt),
+        Err(error) => {
+            brake.pull();
+            return pause(error, attempt);
+        }
     };
     let op = match &seen {
         None => WriteOp::Create(&wanted),
-        Some(seen) if seen.incarnation > wanted.incarnation => return Ok(Copied::Later),
+        Some(seen) if seen.incarnation > wanted.incarnation => return Ok(Copied::Left),
         Some(seen) => WriteOp::Update { to: &wanted, seen },
     };
     let again = |what: String| StepError::Unknown(anyhow::anyhow!("device {device}: {what}"));
     match write(cx, op).await {
         Ok(WriteOutcome::Applied(Some(seen)) | WriteOutcome::Already(Some(seen))) => {
             Ok(Copied::Held(seen.fingerprint))
+        }
+        Ok(outcome) if is_throttled(&outcome) => {
+            brake.pull();
+            Ok(Copied::Pause(THROTTLED))
         }
         Ok(WriteOutcome::Rejected {
             reason: reason @ "HUB_REFUSED",

@@ -1,5 +1,6 @@
 //! What a hub's failure means to a step: wait, try again, or give up with a stable reason.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hubshift_flow::{Progress, StepError};
@@ -31,6 +32,25 @@ impl From<Turn> for Progress {
             Turn::More => Self::Wait(Duration::ZERO),
             Turn::Pause(after) => Self::Wait(after),
         }
+    }
+}
+
+/// How long to leave a hub alone that asks to slow down and does not say for how long.
+pub(crate) const THROTTLED: Duration = Duration::from_secs(5);
+
+/// Shared by calls to one hub that run side by side: once one of them went wrong, no other begins.
+#[derive(Debug, Default)]
+pub(crate) struct Brake(AtomicBool);
+
+impl Brake {
+    /// Lets no other call begin.
+    pub(crate) fn pull(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no other call is to begin.
+    pub(crate) fn is_pulled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -50,6 +50,7 @@ struct PassView {
     pending_count: u64,
     watermark: Option<String>,
     late_landing_count: u64,
+    refused_count: u64,
 }
 
 /// Of a scan.
@@ -131,6 +132,7 @@ impl From<pb::PassResult> for PassView {
             equal_count: pass.equal_count,
             pending_count: pass.pending_count,
             late_landing_count: pass.late_landing_count,
+            refused_count: pass.refused_count,
         }
     }
 }

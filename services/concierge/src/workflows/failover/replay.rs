@@ -1,5 +1,10 @@
 //! Journaled writes that the target is not known to hold are repeated there. The journal is ours:
 //! the source is not needed.
+//!
+//! What is merely in the way, a target that throttles or does not answer, is waited for without
+//! end, until another move takes over: the registry does not open without a write that was
+//! acknowledged. What the target refuses for good is given up here, and never lost: the source must
+//! be merged.
 
 use hubshift_api::pb::registry::task;
 use hubshift_flow::{Progress, StepCx, StepError};
@@ -7,10 +12,6 @@ use hubshift_flow::{Progress, StepCx, StepError};
 use super::task::{Outcome, another_round};
 use super::{Failover, State};
 use crate::app::remote::TaskCall;
-
-/// How often a replay that left writes pending, because the target throttled or did not answer, is
-/// started again before the registry opens without them.
-const ROUNDS: u32 = 30;
 
 impl Failover {
     pub(super) async fn replay(
@@ -28,20 +29,24 @@ impl Failover {
         let Some(task::Result::Pass(pass)) = task.result else {
             return Ok(Progress::Done);
         };
-        if pass.pending_count > 0
-            && let Some(after) = another_round(state, cx, &call, ROUNDS)
-        {
-            return Ok(Progress::Wait(after));
+        if pass.pending_count > 0 {
+            let pending = pass.pending_count;
+            tracing::warn!(failover = %cx.workflow_id, pending, "journaled writes are waited for");
+            return Ok(Progress::Wait(another_round(state, cx, &call)));
         }
         let replayed = pass.created_count + pass.updated_count + pass.deleted_count;
         state.report.replayed_count = replayed;
         state.report.late_landing_count = pass.late_landing_count;
         let landed = pass.late_landing_count;
         let mut word = format!("{replayed} writes repeated, {landed} had landed late");
-        if pass.pending_count > 0 {
-            let pending = pass.pending_count;
-            tracing::error!(failover = %cx.workflow_id, pending, "journaled writes not repeated");
-            word.push_str(&format!("; {pending} could not be repeated at the target"));
+        if pass.refused_count > 0 {
+            let refused = pass.refused_count;
+            tracing::error!(failover = %cx.workflow_id, refused, "journaled writes are refused");
+            state.source_needs_merge = true;
+            let source = &state.source_hub;
+            word.push_str(&format!(
+                "; {refused} are refused by the target: {source} must be merged"
+            ));
         }
         Ok(Progress::DoneWith(word))
     }

@@ -114,22 +114,12 @@ impl Failover {
     }
 }
 
-/// Makes the next call of this kind a new task, at most `limit` times; how long to leave the hub in
-/// peace before it, or nothing when the limit is reached.
-pub(super) fn another_round(
-    state: &mut State,
-    cx: &StepCx,
-    call: &TaskCall,
-    limit: u32,
-) -> Option<Duration> {
-    let entry = state
-        .tasks
-        .get_mut(&format!("{}/{}", cx.step, call.label()))?;
-    if entry.round >= limit {
-        return None;
-    }
+/// Makes the next call of this kind a new task; how long to leave the hub in peace before it.
+pub(super) fn another_round(state: &mut State, cx: &StepCx, call: &TaskCall) -> Duration {
+    let key = format!("{}/{}", cx.step, call.label());
+    let entry = state.tasks.entry(key).or_default();
     *entry = next_round(entry);
-    Some(round_pause(entry.round))
+    round_pause(entry.round)
 }
 
 fn judge(entry: &TaskRef, task: Task, call: &TaskCall) -> Polled {

@@ -1,10 +1,13 @@
 //! Repeating one journaled write at the new active hub, by what is there now.
 
+use std::time::Duration;
+
 use hubshift_flow::StepError;
 
 use crate::intent::IntentError;
+use crate::pass::is_throttled;
 use crate::store::replay::Journaled;
-use crate::workflows::trouble::reread_failed;
+use crate::workflows::trouble::{Brake, THROTTLED, Turn, reread_failed};
 use crate::write::{Wanted, WriteCx, WriteOp, WriteOutcome, reread, write};
 
 /// What repeating a write did.
@@ -19,6 +22,10 @@ pub(super) enum Effect {
     Nothing,
     /// It did not come through.
     Pending,
+    /// The hub does not take it, however often it is tried.
+    Refused,
+    /// The hub asked for a pause of this long before it was through.
+    Throttled(Duration),
 }
 
 /// One write, repeated.
@@ -36,19 +43,22 @@ pub(super) async fn repeat(
     journaled: Journaled,
     hold: Option<String>,
     attempt: u32,
+    brake: &Brake,
 ) -> Result<Repeated, StepError> {
     let device = journaled.device_id.clone();
+    if brake.is_pulled() {
+        return Ok(throttled(device, Duration::ZERO));
+    }
     let read = reread(&cx.pool, &cx.keys, &*cx.hub, &cx.fleet, &cx.hub_id, &device).await;
     let seen = match read {
         Ok(seen) => seen,
         Err(error) => {
-            // A throttled read is left to the next round.
-            reread_failed(error, attempt)?;
-            return Ok(Repeated {
-                device,
-                effect: Effect::Pending,
-                outcome: None,
-            });
+            let pause = match reread_failed(error, attempt)? {
+                Turn::Pause(pause) => pause,
+                Turn::Over | Turn::More => Duration::ZERO,
+            };
+            brake.pull();
+            return Ok(throttled(device, pause));
         }
     };
     if seen
@@ -90,6 +100,10 @@ pub(super) async fn repeat(
         }
     };
     let outcome = result.map_err(|error: IntentError| StepError::from(error))?;
+    if is_throttled(&outcome) {
+        brake.pull();
+        return Ok(throttled(device, THROTTLED));
+    }
     let effect = came_to(effect, &outcome);
     Ok(Repeated {
         device,
@@ -98,12 +112,27 @@ pub(super) async fn repeat(
     })
 }
 
+fn throttled(device: String, pause: Duration) -> Repeated {
+    Repeated {
+        device,
+        effect: Effect::Throttled(pause),
+        outcome: None,
+    }
+}
+
 fn came_to(intended: Effect, outcome: &WriteOutcome) -> Effect {
     match (outcome, intended) {
         // It is gone, and its tombstone may say so.
         (WriteOutcome::Applied(_) | WriteOutcome::Already(_), Effect::Deleted) => Effect::Deleted,
         (WriteOutcome::Applied(_), intended) => intended,
         (WriteOutcome::Already(_), _) => Effect::Nothing,
+        (
+            WriteOutcome::Rejected {
+                reason: "HUB_REFUSED" | "SECRET_UNREADABLE",
+                ..
+            },
+            _,
+        ) => Effect::Refused,
         (
             WriteOutcome::Stale
             | WriteOutcome::Gone
@@ -138,5 +167,17 @@ mod tests {
         );
         let unknown = WriteOutcome::Unknown("x".into());
         assert_eq!(came_to(Effect::Deleted, &unknown), Effect::Pending);
+        let refused = |reason| WriteOutcome::Rejected {
+            reason,
+            message: "no".into(),
+        };
+        assert_eq!(
+            came_to(Effect::Created, &refused("HUB_REFUSED")),
+            Effect::Refused
+        );
+        assert_eq!(
+            came_to(Effect::Created, &refused("TOO_LATE")),
+            Effect::Pending
+        );
     }
 }
