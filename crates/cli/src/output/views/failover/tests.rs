@@ -71,6 +71,7 @@ fn forced() -> pb::Failover {
             nanos: 0,
         }),
         trace_id: "abc".into(),
+        supersedes: "fleets/acme/failovers/f0".into(),
         ..Default::default()
     }
 }
@@ -100,6 +101,7 @@ fn json_has_the_fields_of_the_protobuf_file() {
             "step": "commit", "phase": "succeeded", "detail": "", "time": null, "elapsed": 0.012,
         }],
         "create_time": "2023-11-14T22:13:19Z", "update_time": null, "trace_id": "abc",
+        "supersedes": "fleets/acme/failovers/f0",
     });
     assert_eq!(view, expected);
 }
@@ -110,6 +112,7 @@ fn people_see_why_it_failed_what_was_checked_and_what_may_be_lost() {
     let text = view.human();
     for part in [
         "none lives (NO_REPLICA)",
+        "took over from  f0",
         "complete 7 s ago",
         "7 s, and the window is still open",
     ] {
