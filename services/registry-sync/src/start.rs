@@ -4,6 +4,8 @@
 //! the database is there with a schema that this binary knows; calls get UNAVAILABLE until then,
 //! and what works in the background waits, and stops when a schema comes that it does not know.
 
+mod readiness;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,7 @@ use crate::workflows::replay::ReplayTask;
 use crate::workflows::restore::RestoreTask;
 use crate::workflows::scan::ScanTask;
 use crate::workflows::verify::VerifyTask;
+use readiness::Readiness;
 
 /// How long an orderly stop may take.
 const GRACE: Duration = Duration::from_secs(10);
@@ -41,14 +44,6 @@ const MAX_CONNECTIONS: u32 = 32;
 const SETTLE: Duration = Duration::from_millis(500);
 /// How often is tidied up.
 const TIDY: Duration = Duration::from_secs(30);
-/// What is served when the database is there; the empty name is the process.
-const NAMES: [&str; 5] = [
-    "",
-    "hubshift.registry.v1.BackupService",
-    "hubshift.registry.v1.ConnectionService",
-    "hubshift.registry.v1.DeviceService",
-    "hubshift.registry.v1.ReplicationService",
-];
 
 /// A registry-sync that runs.
 #[derive(Debug)]
@@ -91,17 +86,15 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
         let router = admin::router(health.clone(), admin::install_metrics());
         tasks.listen("admin", admin, None, router);
     }
-    let tell = move |serving| {
-        for name in NAMES {
-            health.set_serving(name, serving);
-        }
-    };
+    let ready = Readiness::new(health);
+    let told = ready.clone();
+    let tell = move |is_usable| told.database(is_usable);
     let watch = fit::watch(database, fit.clone(), tell, tasks.token());
     tasks.spawn("database", watch);
     let engine = workflows(engine, &deps);
     let run = move |stop| engine.clone().run(stop);
     tasks.spawn("flow", fit.clone().while_fits(tasks.token(), run));
-    reconcile(&deps, &fit, &tasks);
+    reconcile(&deps, &fit, &ready, &tasks);
     Ok(Running {
         grpc_addr,
         admin_addr,
@@ -163,9 +156,12 @@ fn workflows(engine: Engine, deps: &Arc<Deps>) -> Engine {
 }
 
 /// The reconcilers, for as long as the schema fits.
-fn reconcile(deps: &Arc<Deps>, fit: &Fit, tasks: &Tasks) {
-    let each = deps.clone();
-    let sync = move |stop| sync::run(each.clone(), stop);
+fn reconcile(deps: &Arc<Deps>, fit: &Fit, ready: &Readiness, tasks: &Tasks) {
+    let (each, ready) = (deps.clone(), ready.clone());
+    let sync = move |stop| {
+        let ready = ready.clone();
+        sync::run(each.clone(), stop, move || ready.synced())
+    };
     tasks.spawn("sync", fit.clone().while_fits(tasks.token(), sync));
     let each = deps.clone();
     let settle = move || {

@@ -32,8 +32,8 @@ pub(crate) struct Summary {
     pub(crate) busy: u64,
 }
 
-/// Ticks until cancelled.
-pub(crate) async fn run(deps: Arc<Deps>, cancel: CancellationToken) {
+/// Ticks until cancelled; `looked` is told after every look.
+pub(crate) async fn run(deps: Arc<Deps>, cancel: CancellationToken, looked: impl Fn() + Send) {
     let interval = deps.config.sync_interval;
     let mut next = tokio::time::Instant::now();
     let mut has_news = false;
@@ -49,6 +49,7 @@ pub(crate) async fn run(deps: Arc<Deps>, cancel: CancellationToken) {
                 next = tokio::time::Instant::now() + jittered(interval);
             }
             has_news = look(&deps, depth).await;
+            looked();
         }
         let wake = if has_news {
             tokio::time::Instant::now() + AGAIN

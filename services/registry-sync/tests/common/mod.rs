@@ -22,6 +22,9 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 use uuid::Uuid;
 
 use hubs::Hub;
@@ -63,6 +66,8 @@ impl World {
             timeout: PATIENCE,
         };
         let channel = channel(&endpoint).unwrap();
+        // The sync's first look is over: the next one is an hour away.
+        serves(&channel).await;
         let world = Self {
             admin,
             east: Hub::start("east", files.path()).await,
@@ -415,6 +420,15 @@ async fn reign(admin: &PgPool) {
     .execute(admin)
     .await
     .unwrap();
+}
+
+async fn serves(channel: &GrpcChannel) {
+    let ask = || async {
+        let request = HealthCheckRequest::default();
+        let answer = HealthClient::new(channel.clone()).check(request).await;
+        answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
+    };
+    assert!(eventually(PATIENCE, ask).await, "it does not come up");
 }
 
 /// Keys and backup stores, `east` and `west`, are below `files`.
