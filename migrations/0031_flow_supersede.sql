@@ -5,3 +5,5 @@ alter table flow.event drop constraint flow_event_phase;
 alter table flow.event add constraint flow_event_phase check (phase in
     ('started', 'succeeded', 'waiting', 'failed', 'undo_started', 'undone', 'undo_failed',
      'superseded', 'resumed'));
+create index flow_workflow_superseded on flow.workflow (owner, kind, subject)
+    where state = 'failed' and failure_reason = 'SUPERSEDED';

@@ -24,5 +24,5 @@ mod workflow;
 pub use engine::{Engine, EngineConfig};
 pub use handle::{Start, Status, StepEvent, WorkflowState};
 pub use handle::{find_active, get, list, prune, request_cancel, start, wake};
-pub use supersede::{SUPERSEDED, resume, supersede};
+pub use supersede::{SUPERSEDED, has_superseded, resume, supersede};
 pub use workflow::{Next, Progress, StepCx, StepError, Workflow};

@@ -44,6 +44,29 @@ pub async fn supersede<Step: Serialize>(
     Ok(true)
 }
 
+/// Whether a workflow of this kind and subject was set aside, and none has taken its place that is
+/// still under way. A first look; whoever acts on it looks again.
+pub async fn has_superseded(
+    connection: &mut PgConnection,
+    kind: &str,
+    subject: &str,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select exists (select from flow.workflow
+                           where owner = current_user and kind = $1 and subject = $2
+                             and state = 'failed' and failure_reason = $3)
+              and not exists (select from flow.workflow
+                               where owner = current_user and kind = $1 and subject = $2
+                                 and state in ('running', 'unwinding', 'stuck')) as "found!""#,
+        kind,
+        subject,
+        SUPERSEDED
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(found)
+}
+
 /// Takes up a workflow that was set aside, at the step where it was; `false` when it was not set
 /// aside.
 pub async fn resume(connection: &mut PgConnection, workflow_id: Uuid) -> Result<bool, StoreError> {

@@ -153,7 +153,7 @@ pub async fn watch(
             tell(is_usable);
             was_usable = Some(is_usable);
         }
-        if !is_usable && let Err(error) = within(LIMIT, database.repoint()).await {
+        if !is_usable && let Err(error) = database.repoint().await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "no database host serves"

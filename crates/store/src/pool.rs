@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor};
 
 use crate::StoreError;
 
-/// How long a connection that comes back to the pool may take to answer.
+/// How long a host, or a connection that comes back to the pool, may take to answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// How to reach the database.
@@ -58,8 +58,9 @@ impl Database {
         &self.pool
     }
 
-    /// Finds the host that is writable and points new connections at it. Called by a service's
-    /// watch when the database does not answer; with one host it only tries it.
+    /// Finds the host that is writable and points new connections at it; takes three seconds per
+    /// host at most. Called by a service's watch when the database does not answer; with one host
+    /// it only tries it.
     pub async fn repoint(&self) -> Result<(), StoreError> {
         let mut last = None;
         for options in &self.candidates {
@@ -87,11 +88,16 @@ fn options(url: &str, application: &str) -> Result<PgConnectOptions, StoreError>
     ]))
 }
 
+/// Whether this host serves. Each host has its own time, so that one which swallows everything
+/// keeps nobody from trying the next.
 async fn try_host(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
-    let connect = sqlx::PgConnection::connect_with(options);
-    let mut connection = tokio::time::timeout(Duration::from_secs(3), connect)
+    tokio::time::timeout(ANSWERS_WITHIN, ask_host(options))
         .await
-        .map_err(|_| sqlx::Error::PoolTimedOut)??;
+        .map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+async fn ask_host(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = sqlx::PgConnection::connect_with(options).await?;
     let writable = is_writable(&mut connection).await?;
     connection.close().await?;
     if writable {

@@ -38,8 +38,9 @@ pub struct Config {
     pub database_url: SecretString,
     /// Where the table of routes and the signing keys are kept.
     pub data_dir: PathBuf,
-    /// The public listeners of other concierges, `https://host:port`: asked for newer routes while
-    /// the database is silent. A list with this concierge in it does no harm.
+    /// The public listeners of other concierges, `https://host:port`: asked for newer routes of the
+    /// fleets that are known here while the database is silent; one without a table on its disk
+    /// knows none. A list with this concierge in it does no harm.
     #[serde(default)]
     pub peers: Vec<String>,
     /// The authorities that may have signed their certificates; `https` needs it.

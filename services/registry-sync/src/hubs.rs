@@ -188,8 +188,8 @@ impl Hubs {
         Ok(hub)
     }
 
-    /// A hub by a connection that is not stored yet, and the host that it names, which is the one
-    /// that the fleet has for it.
+    /// A hub by a connection that is not stored yet, and the host that it names: the one that the
+    /// fleet has for it, or the one that it is connected to already.
     pub(crate) async fn try_out(
         &self,
         fleet: &FleetId,
@@ -201,6 +201,10 @@ impl Hubs {
         let timing = self.timing(fleet, hub).await?;
         let (azure, host) = open(adapter, secret_ref, ca_ref, timing)?;
         let (fleet, hub) = (fleet.as_str(), hub.as_str());
+        let connected = store::connection::get(&self.pool, fleet, hub).await?;
+        if connected.is_some_and(|row| row.host == host) {
+            return Ok((azure, host));
+        }
         let expected = store::authority::service_host(&self.pool, fleet, hub).await?;
         check_host(host.clone(), expected.ok_or(HubsError::NoHub)?)?;
         Ok((azure, host))

@@ -217,7 +217,7 @@ const HINTS: &[(&str, &str)] = &[
     ),
     (
         "TARGET_NOT_STANDBY",
-        "only a ready or syncing hub can take over; see `hubshift hub list`",
+        "it is no standby any more; see `hubshift hub list`, then plan again",
     ),
     ("TASK_NOT_FOUND", "`hubshift sync tasks` shows them"),
     (

@@ -10,6 +10,12 @@ use crate::workflows::failover::KIND;
 
 pub(super) async fn tick(app: &App, fleet: &FleetRow) -> Result<(), StoreError> {
     let fleet_id = fleet.fleet_id.as_str();
+    // Without a lock first: there is hardly ever one, and the fence is not to be held for nothing.
+    let mut connection = app.connection().await?;
+    if !hubshift_flow::has_superseded(&mut connection, KIND, fleet_id).await? {
+        return Ok(());
+    }
+    drop(connection);
     let resumed = in_tx(&app.pool, "resume_failover", |mut tx| async move {
         // The epoch as it is now, not as it was when the fleet was read: a successor may have
         // committed since. None can begin beside the one that is resumed.

@@ -100,7 +100,7 @@ impl Refresher {
                 "the table can't be refreshed; devices are answered from memory"
             );
         }
-        if let Ok(Err(error)) = timeout(LIMIT, self.database.repoint()).await {
+        if let Err(error) = self.database.repoint().await {
             tracing::debug!(%error, "no database host is writable");
         }
     }

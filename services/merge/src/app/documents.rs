@@ -117,9 +117,9 @@ fn main_line(stored: Option<&StoredDocument>) -> Vec<Branch> {
         .collect()
 }
 
-/// What a back end that was cut off has seen: the base, and its own writes since. It must have
-/// read the base: a branch that counts as made in its knowledge, and is not, would take its place
-/// in the merge without a word.
+/// What a back end that was cut off has seen: the base, and what was written since on its side. It
+/// must have read both: a write that counts as made in their knowledge, and is not, would take
+/// their place without a word.
 fn seen_by(stored: &StoredDocument, put: &PutDocument) -> Result<VersionVector, DocumentError> {
     let before = if stored.main.stamp.epoch <= put.epoch {
         Some(&stored.main)
@@ -137,9 +137,10 @@ fn seen_by(stored: &StoredDocument, put: &PutDocument) -> Result<VersionVector, 
     let own = own.fold(VersionVector::new(), |seen, branch| {
         seen.join(&branch.version)
     });
-    match put.expected.compare(&base) {
-        Dominance::Equal | Dominance::Dominates => Ok(base.join(&own)),
-        Dominance::Dominated | Dominance::Concurrent => Err(mismatch(&stored.main.version)),
+    let known = base.join(&own);
+    match put.expected.compare(&known) {
+        Dominance::Equal | Dominance::Dominates => Ok(known),
+        Dominance::Dominated | Dominance::Concurrent => Err(mismatch(&known)),
     }
 }
 

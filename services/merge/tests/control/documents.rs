@@ -212,10 +212,16 @@ async fn a_late_write_takes_the_place_of_none_that_it_did_not_read() {
     let blind = || put("n-1", json!({"a": 1, "b": 1}), "east", &first);
     assert_eq!(refused(&world, blind()).await, "VERSION_MISMATCH");
     let branch = put("n-1", json!({"a": 2, "b": 1}), "east", &second);
-    assert!(write(&world, branch).await.is_branch);
+    let kept = write(&world, branch).await;
+    assert!(kept.is_branch);
     assert_eq!(refused(&world, blind()).await, "VERSION_MISMATCH");
-    let again = put("n-1", json!({"a": 2, "b": 2}), "east", &second);
-    assert!(write(&world, again).await.is_branch);
+    // Another back end that was cut off just so has not read the first one's branch.
+    let other = |version: &str| put("n-1", json!({"a": 2, "b": 2}), "east", version);
+    assert_eq!(refused(&world, other(&second)).await, "VERSION_MISMATCH");
+    let branches = kept.document.unwrap().branches;
+    // The shown one comes first.
+    let theirs = branches.last().unwrap().version.clone();
+    assert!(write(&world, other(&theirs)).await.is_branch);
     world.close(&world.plan().await).await;
     let merged = read(&world, "n-1").await;
     assert_eq!(

@@ -31,10 +31,11 @@ struct Need {
 impl Pass {
     /// One batch.
     pub(super) async fn apply(&mut self, cx: &PassCx<'_>) -> Result<Turn, StepError> {
+        let needs = self.needs(cx).await?;
+        // What was read meanwhile may be of an older state, and is marked as such by now.
         if self.halt_if_rewound(cx).await? {
             return Ok(Turn::More);
         }
-        let needs = self.needs(cx).await?;
         let Some(last) = needs.last().map(|need| need.difference.device_id.clone()) else {
             self.advance_base(cx, None).await?;
             self.phase = Phase::Finish;

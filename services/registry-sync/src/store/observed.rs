@@ -270,7 +270,7 @@ pub(crate) async fn note_gone(
           where fleet_id = $1 and hub_id = $2 and device_id = any($3) and read_time <= $4
             and exists (select from registry.tombstone t
                          where t.fleet_id = $1 and t.device_id = o.device_id
-                           and t.incarnation >= o.incarnation)",
+                           and t.incarnation >= o.incarnation and $2 = any(t.acked_by))",
         fleet,
         hub,
         devices,

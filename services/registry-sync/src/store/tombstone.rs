@@ -116,7 +116,8 @@ pub(crate) async fn highest(
     Ok(highest)
 }
 
-/// Per device the highest life that some hub is known to have ended.
+/// Per device the highest life that some hub is known to have ended, or that must not be again: a
+/// credential in wrong hands does not come back because nobody knows what became of its deletion.
 pub(crate) async fn confirmed(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -125,7 +126,8 @@ pub(crate) async fn confirmed(
     let rows = sqlx::query!(
         r#"select device_id, max(incarnation) as "incarnation!"
              from registry.tombstone
-            where fleet_id = $1 and device_id = any($2) and acked_by <> '{}'
+            where fleet_id = $1 and device_id = any($2)
+              and (acked_by <> '{}' or reason = 'revoked')
             group by device_id"#,
         fleet,
         devices

@@ -18,7 +18,7 @@ use hubshift_domain::hub_state::{HubState, Purpose};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_domain::identity::Fingerprint;
 use hubshift_flow::{Next, Progress, StepCx, StepError, Workflow};
-use hubshift_store::StoreError;
+use hubshift_store::{StoreError, commit};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -108,13 +108,7 @@ impl Workflow for RestoreTask {
 
     async fn run(&self, step: Step, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
         match step {
-            Step::Begin => {
-                self.view(state).await?;
-                self.row(state).await?;
-                let (fleet, target) = (state.fleet.as_str(), state.target.as_str());
-                store::replication::forget(&self.0.pool, fleet, target).await?;
-                Ok(Progress::Done)
-            }
+            Step::Begin => self.begin(state).await,
             Step::Copy => self.copy(state, cx).await,
         }
     }
@@ -131,6 +125,21 @@ enum Copied {
 }
 
 impl RestoreTask {
+    /// What replication knew of the target is over, if it may be written at all.
+    async fn begin(&self, state: &State) -> Result<Progress, StepError> {
+        let view = self.view(state).await?;
+        self.row(state).await?;
+        let (fleet, target) = (state.fleet.as_str(), state.target.as_str());
+        let (epoch, purpose) = (view.epoch.as_i64(), Purpose::Restore.as_str());
+        let mut tx = self.0.pool.begin().await.map_err(StoreError::from)?;
+        store::authority::assert_intent(&mut tx, fleet, epoch, target, purpose)
+            .await
+            .map_err(IntentError::from)?;
+        store::replication::forget(&mut *tx, fleet, target).await?;
+        commit(tx).await?;
+        Ok(Progress::Done)
+    }
+
     /// The fleet, with the target still a standby.
     async fn view(&self, state: &State) -> Result<FleetView, StepError> {
         let view = authority::fleet(&self.0.pool, &state.fleet).await?;

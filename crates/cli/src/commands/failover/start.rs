@@ -87,6 +87,8 @@ pub(super) async fn run(session: &Session, id: &FleetId, args: StartArgs) -> Res
         Some(hub) => hub,
         None => fleet::fetch(session, id.name()).await?.active_hub,
     };
+    // After the commit another hub is active: by hand it is the same request only with this one.
+    let made_from = vec![format!("--expect {expected_active_hub}")];
     let superseded = args.supersede.as_deref();
     let supersede = superseded.map(|failover| names::child(id, "failovers", failover));
     let request = pb::StartFailoverRequest {
@@ -101,7 +103,8 @@ pub(super) async fn run(session: &Session, id: &FleetId, args: StartArgs) -> Res
         supersede: supersede.unwrap_or_default(),
     };
     let send = |c, r| async move { Failovers::new(c).start_failover(r).await };
-    let failover = session.concierge.call(request, send).await?;
+    let started = session.concierge.call(request, send).await;
+    let failover = started.map_err(|error| error.repeat_with(made_from))?;
     if args.watch {
         return follow::to_the_end(session, failover.name).await;
     }

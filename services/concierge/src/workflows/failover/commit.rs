@@ -91,7 +91,8 @@ impl Failover {
             return Err(StepError::rejected("TARGET_NOT_STANDBY", text));
         }
         open_epoch(tx, state, cx, next, held.now).await?;
-        settle_accounts(tx, state, cx, next, known > held.epoch).await?;
+        let was_lost = target.state()? == HubState::Quarantined;
+        settle_accounts(tx, state, cx, next, was_lost || known > held.epoch).await?;
         Ok(next)
     }
 
@@ -156,13 +157,14 @@ fn heirs(state: &State) -> &'static [HubState] {
 
 /// Who reigns owes nothing: what a quarantined hub that was called back lacks is found by the
 /// merge of the hub that is left now. A forced move leaves that one owing, and so are hubs of a
-/// move that was superseded; after a forgotten epoch any hub may have reigned in it.
+/// move that was superseded. Where the new authority may lack what others hold, because it was lost
+/// before or an epoch was forgotten, no other hub is overwritten before it is merged.
 async fn settle_accounts(
     tx: &mut Tx,
     state: &State,
     cx: &StepCx,
     epoch: Epoch,
-    was_forgotten: bool,
+    may_lack: bool,
 ) -> Result<(), StoreError> {
     use HubState::{Draining, Fenced, Syncing};
     let fleet_id = cx.fleet_id.as_str();
@@ -175,7 +177,7 @@ async fn settle_accounts(
         owing.push((debt::FENCE_REQUIRED, state.source_hub.clone()));
         owing.push((debt::MERGE_REQUIRED, state.source_hub.clone()));
     }
-    let suspect: &[HubState] = if was_forgotten {
+    let suspect: &[HubState] = if may_lack {
         &[Draining, Fenced, Syncing]
     } else {
         &[Draining, Fenced]

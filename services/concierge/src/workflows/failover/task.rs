@@ -122,6 +122,12 @@ pub(super) fn another_round(state: &mut State, cx: &StepCx, call: &TaskCall) -> 
     round_pause(entry.round)
 }
 
+/// How often a task of this call was replaced.
+pub(super) fn rounds(state: &State, cx: &StepCx, call: &TaskCall) -> u32 {
+    let key = format!("{}/{}", cx.step, call.label());
+    state.tasks.get(&key).map_or(0, |entry| entry.round)
+}
+
 fn judge(entry: &TaskRef, task: Task, call: &TaskCall) -> Polled {
     if task.state() == TaskState::Succeeded {
         return Polled::Done(Box::new(task));

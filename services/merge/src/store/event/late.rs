@@ -63,7 +63,7 @@ pub(crate) async fn take_late(
                            where later.fleet_id = $1 and later.origin = $2
                              and later.producer = $3 and later.device_id = taken.device_id
                              and later.event_key = taken.event_key and later.state = 'late'
-                             and later.kind = 'state'
+                             and later.kind in ('state', 'delete')
                              and later.key_version > taken.key_version) as "is_superseded!"
              from taken order by origin_seq"#,
         fleet.as_str(),

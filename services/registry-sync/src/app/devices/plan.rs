@@ -123,9 +123,17 @@ pub(crate) fn plan(
             let text = "the device changed since it was read; read it again, then decide";
             Ok(Plan::Refuse(Refusal::EtagMismatch, text.to_owned()))
         }
+        // What it was to end is over; a later life was not asked for.
+        (Change::Delete, Some(seen)) if is_later(&before, seen) => Ok(Plan::Happened),
         (Change::Delete, Some(seen)) => Ok(Plan::Write(Planned::Delete(Box::new(seen.clone())))),
         (Change::Update(parts), Some(seen)) => update(request, parts, keys, before, seen),
     }
+}
+
+/// Whether the device that is there is a later life than the one that an earlier try was about.
+fn is_later(before: &Before<'_>, seen: &Observed) -> bool {
+    let prior = before.prior.map(|prior| prior.incarnation);
+    prior.is_some_and(|prior| prior < seen.incarnation)
 }
 
 fn missing(request: &Request) -> Plan {

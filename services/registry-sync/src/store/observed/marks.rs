@@ -151,7 +151,7 @@ pub(crate) async fn rewound_by(
              on r.device_id = o.device_id and r.generation_id = o.generation_id
           where o.fleet_id = $1 and o.hub_id = $2 and r.twin_version < o.twin_version
             -- What was stored after this read began may well have been seen after it.
-            and coalesce(o.update_time, o.read_time) <= $6
+            and greatest(o.update_time, o.read_time) <= $6
           order by o.device_id",
         fleet,
         hub,
