@@ -12,7 +12,7 @@ use crate::store::back_end::{self, BackEndRow};
 use crate::store::debt::{self, DebtRow};
 use crate::store::fleet::FleetRow;
 use crate::store::hub::{self, HubRow};
-use crate::store::{unsigned, witness};
+use crate::store::{failover, unsigned, witness};
 
 /// A fleet with all that belongs to it.
 pub(super) async fn fleet(
@@ -78,7 +78,7 @@ fn wire_debt(fleet_id: &str, debt: DebtRow) -> Debt {
     Debt {
         kind: debt.kind.to_uppercase(),
         hub: debt.hub_id,
-        failover: format!("fleets/{fleet_id}/failovers/{}", debt.failover_id),
+        failover: failover::name(fleet_id, debt.failover_id),
         epoch: unsigned(debt.epoch),
         create_time: Some(times::timestamp(debt.create_time)),
     }

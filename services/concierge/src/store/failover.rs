@@ -29,6 +29,11 @@ impl FailoverRow {
     }
 }
 
+/// The resource name of a fleet's failover.
+pub(crate) fn name(fleet_id: &str, failover_id: Uuid) -> String {
+    format!("fleets/{fleet_id}/failovers/{failover_id}")
+}
+
 /// Stores a failover that starts.
 pub(crate) async fn insert(
     connection: &mut PgConnection,

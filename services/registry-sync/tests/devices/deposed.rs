@@ -124,3 +124,35 @@ async fn what_the_lost_hub_did_is_not_denied_because_the_new_one_refuses() {
     assert!(world.west.get("d-1").await.is_some(), "a merge decides");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_answer_that_comes_when_the_fleet_has_moved_is_not_given() {
+    let world = World::start().await;
+    // As if this process slept between the hub's answer and the journal, while the fleet moved and
+    // its registry opened.
+    let sleeps = format!(
+        "create function public.fleet_moves() returns trigger language plpgsql security definer as $$
+         begin
+             update authority.hub set state = 'quarantined' where hub_id = 'east';
+             update authority.hub set state = 'active' where hub_id = 'west';
+             update authority.fleet set epoch = {WEST_REIGNS}, active_hub_id = 'west'
+              where epoch < {WEST_REIGNS};
+             return new;
+         end $$;
+         create trigger fleet_moves after update on registry.intent
+             for each row when (new.outcome = 'done' and new.hub_id = 'east')
+             execute function public.fleet_moves()"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sleeps))
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    let made = create_in_the_end(&world, &creation("late")).await;
+    assert_eq!(made.epoch, u64::try_from(WEST_REIGNS).unwrap());
+    let rows = journal_rows(&world).await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].0.as_str(), rows[0].2.as_str()), ("west", "done"));
+    let (east, west) = (world.east.get("late").await, world.west.get("late").await);
+    assert_eq!(keys(&east.unwrap()), keys(&west.unwrap()));
+    world.stop().await;
+}

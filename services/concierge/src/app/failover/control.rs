@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::super::once::once;
 use super::{App, AppError, existing, view};
-use crate::store::failover::FailoverRow;
+use crate::store::failover::{self as rows, FailoverRow};
 use crate::store::unknown_name;
 
 impl App {
@@ -66,9 +66,9 @@ impl App {
 
 async fn status(tx: &mut Tx, row: &FailoverRow) -> Result<Status, AppError> {
     let id = row.failover_id;
-    hubshift_flow::get(tx, id).await?.ok_or_else(|| {
-        AppError::FailoverNotFound(format!("fleets/{}/failovers/{id}", row.fleet_id))
-    })
+    hubshift_flow::get(tx, id)
+        .await?
+        .ok_or_else(|| AppError::FailoverNotFound(rows::name(&row.fleet_id, id)))
 }
 
 /// Whether a request to stop will be heeded, or has nothing left to stop.

@@ -65,7 +65,7 @@ async fn existing(
 ) -> Result<FailoverRow, AppError> {
     rows::get(connection, fleet_id, id)
         .await?
-        .ok_or_else(|| AppError::FailoverNotFound(format!("fleets/{fleet_id}/failovers/{id}")))
+        .ok_or_else(|| AppError::FailoverNotFound(rows::name(fleet_id, id)))
 }
 
 async fn read(connection: &mut PgConnection, row: &FailoverRow) -> Result<Failover, StoreError> {

@@ -209,9 +209,7 @@ async fn none_active(connection: &mut PgConnection, order: &Order) -> Result<(),
     let fleet_id = order.fleet_id.as_str();
     match hubshift_flow::find_active(connection, KIND, fleet_id).await? {
         None => Ok(()),
-        Some(id) => Err(AppError::FailoverActive(format!(
-            "fleets/{fleet_id}/failovers/{id}"
-        ))),
+        Some(id) => Err(AppError::FailoverActive(rows::name(fleet_id, id))),
     }
 }
 

@@ -14,7 +14,7 @@ use time::serde::rfc3339;
 use uuid::Uuid;
 
 use super::{AppError, Order};
-use crate::store::unknown_name;
+use crate::store::{failover as rows, unknown_name};
 use crate::workflows::failover::{KIND, State};
 
 /// The move that another one takes over from, as it stood.
@@ -47,7 +47,7 @@ pub(super) async fn look(
     order: &Order,
 ) -> Result<Option<Superseded>, AppError> {
     let fleet_id = order.fleet_id.as_str();
-    let name = |id: Uuid| format!("fleets/{fleet_id}/failovers/{id}");
+    let name = |id: Uuid| rows::name(fleet_id, id);
     let active = hubshift_flow::find_active(connection, KIND, fleet_id).await?;
     match (active, order.supersede) {
         (None, None) => Ok(None),
@@ -89,9 +89,9 @@ pub(super) async fn set_aside(
     superseded: &Superseded,
     by: Uuid,
 ) -> Result<(), AppError> {
-    let name = |id: Uuid| format!("fleets/{}/failovers/{id}", order.fleet_id);
+    let by = rows::name(&order.fleet_id, by);
     let (id, steps) = (superseded.failover_id, Step::supersedable());
-    if hubshift_flow::supersede(tx, id, &steps, &name(by)).await? {
+    if hubshift_flow::supersede(tx, id, &steps, &by).await? {
         return Ok(());
     }
     // It ended, or stands where nobody looked.

@@ -14,14 +14,14 @@ use hubshift_shell::trace;
 use hubshift_store::StoreError;
 
 use super::super::plan::Plan;
-use crate::store::failover::FailoverRow;
+use crate::store::failover::{self as rows, FailoverRow};
 use crate::workflows::failover::{Report, State};
 
 /// A failover that runs or ran.
 pub(super) fn failover(row: &FailoverRow, status: Option<&Status>) -> Result<Failover, StoreError> {
     let plan: Plan = decode(&row.plan)?;
     let mut failover = planned(row, &plan);
-    failover.name = format!("fleets/{}/failovers/{}", row.fleet_id, row.failover_id);
+    failover.name = rows::name(&row.fleet_id, row.failover_id);
     failover.kind = wire_kind(row.kind()?).into();
     let Some(status) = status else {
         return Ok(Failover {
@@ -30,8 +30,8 @@ pub(super) fn failover(row: &FailoverRow, status: Option<&Status>) -> Result<Fai
         });
     };
     let state: State = decode(&status.data)?;
-    let name = |id| format!("fleets/{}/failovers/{id}", row.fleet_id);
-    let supersedes = state.superseded.as_ref().map(|one| name(one.failover_id));
+    let superseded = state.superseded.as_ref();
+    let supersedes = superseded.map(|one| rows::name(&row.fleet_id, one.failover_id));
     Ok(Failover {
         supersedes: supersedes.unwrap_or_default(),
         state: wire_state(status.state).into(),

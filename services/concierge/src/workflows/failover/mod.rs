@@ -35,6 +35,7 @@ use hubshift_store::Tx;
 pub(crate) use state::{Report, State};
 
 use crate::app::App;
+use crate::store::failover as rows;
 
 /// The stored name of the workflow.
 pub(crate) const KIND: &str = "failover";
@@ -108,7 +109,7 @@ impl Workflow for Failover {
 
 /// The resource name of the operation.
 fn operation(cx: &StepCx) -> String {
-    format!("fleets/{}/failovers/{}", cx.fleet_id, cx.workflow_id)
+    rows::name(&cx.fleet_id, cx.workflow_id)
 }
 
 /// A transaction that nobody else can take over before it is committed.

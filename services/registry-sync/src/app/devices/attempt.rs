@@ -180,7 +180,9 @@ impl Devices {
     }
 
     /// The request happened: stores its answer, and what follows from a deletion. `shown` is what
-    /// the hub holds now, where that may be something else than was journaled.
+    /// the hub holds now, where that may be something else than was journaled. Where the hub reigns
+    /// no longer, because this process slept while the fleet moved, it is no answer: the replay may
+    /// have passed it by.
     pub(super) async fn happened(
         &self,
         row: Row<'_>,
@@ -189,6 +191,11 @@ impl Devices {
         shown: Option<&Image>,
     ) -> Result<Turn, DeviceError> {
         let mut tx = self.deps.pool.begin().await.map_err(StoreError::from)?;
+        let fleet = store::authority::fleet(&mut *tx, row.fleet.as_str()).await?;
+        if fleet.is_none_or(|fleet| fleet.active_hub_id != scene.hub) {
+            drop(tx);
+            return self.passed(row, seen.is_none()).await;
+        }
         let answer = match seen {
             None => pb::DeleteDeviceResponse {}.encode_to_vec(),
             Some(seen) => {
