@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(240);
 const DISPUTED: &str = "thermostat-0002";
 
 /// Every name that the page uses.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 13] = [
     "before",
     "database-is-back",
     "database-is-down",
@@ -30,6 +30,9 @@ const NAMES: [&str; 10] = [
     "east-is-down-grpcurl",
     "practise-east-goes-down",
     "practise-east-returns",
+    "practise-west-dies",
+    "practise-west-returns",
+    "west-dies",
 ];
 
 /// The page's blocks that have a name.
@@ -100,6 +103,26 @@ fn the_lines_of_grpcurl_work() {
     let server = start_postgres(&folder);
     play(&folder, "database-is-back");
     drop(server);
+    up.interrupt();
+}
+
+#[test]
+fn a_move_whose_new_hub_died_is_taken_over_from() {
+    let folder = Folder::new();
+    let up = Up::start(&folder, "--devices 12");
+    play(&folder, "before");
+    play(&folder, "practise-west-dies");
+    play(&folder, "west-dies");
+    assert_eq!(up.json("fleet get")["active_hub"], "east");
+    up.hubshift("device create after-it-all").ok();
+    play(&folder, "practise-west-returns");
+    let planned = up.json("merge plan --hub west");
+    let plan = planned["plan_id"].as_str().unwrap();
+    up.hubshift(&format!("merge apply --plan-id {plan} --wait"))
+        .ok();
+    up.until_ready("west");
+    assert_eq!(up.json("fleet get")["debts"], serde_json::json!([]));
+    up.hubshift("sync verify --wait").ok();
     up.interrupt();
 }
 
