@@ -21,6 +21,7 @@ use crate::write::{Wanted, WriteCx, WriteOp, WriteOutcome, write};
 const BATCH: i64 = 200;
 /// After so many tries in a row a hub that can't be written counts as unreachable.
 const MAX_TRIES: u32 = 10;
+
 /// What one device needs, with all that it takes.
 struct Need {
     difference: Difference,
