@@ -1,8 +1,10 @@
 //! What the tests need from outside Rust, made or installed before they run, and told to them by
-//! environment variables: a PostgreSQL, a Python with Microsoft's SDK, a grpcurl.
+//! environment variables: a PostgreSQL, a Python with Microsoft's SDK, a grpcurl, and a few small
+//! programs.
 
 mod debian;
 mod python;
+mod tools;
 
 use anyhow::Context as _;
 use hubshift_testkit::pg::SERVER_VARIABLE;
@@ -17,6 +19,7 @@ const GRPCURL_VARIABLE: &str = "HUBSHIFT_GRPCURL";
 
 /// Makes everything ready; returns what the tests' environment says about it.
 pub(crate) async fn ready(context: &mut Context) -> anyhow::Result<Vec<(&'static str, String)>> {
+    tools::ready()?;
     let url = context.postgres_url().await?;
     let tools = python::ready(&context.scratch("sdk-venv"))
         .context("the tests need Python with Microsoft's SDK, and grpcurl")?;

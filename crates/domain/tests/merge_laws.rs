@@ -10,7 +10,7 @@ use hubshift_domain::id::{DeviceId, HubId};
 use hubshift_domain::identity::{Credential, CredentialKind, Fingerprint, Record, Stamp};
 use hubshift_domain::merge::{
     Choice, ConflictKind, ConflictState, Live, Plan, PlanError, PlanItem, Policy, Resolution, Side,
-    Tombstone, TombstoneReason, Triple, merge_key,
+    Tombstone, TombstoneReason, Triple, merge_key, same_record,
 };
 use laws::{check_all, text};
 use proptest::prelude::*;
@@ -170,8 +170,14 @@ proptest! {
         let policy = Policy::default();
         let chosen = [Resolution { path: String::new(), choice }];
         let key = merge_key(&triple, &policy, &chosen);
-        let incarnation = |side: &Side| side.live().map(|live| live.incarnation);
-        prop_assert_eq!(incarnation(&key.merged), incarnation(triple.at(choice)));
+        let sides = [&triple.base, &triple.primary, &triple.secondary];
+        let latest = sides.map(Side::incarnation).into_iter().max();
+        let chosen_side = triple.at(choice).live();
+        let lives = key.merged.live().map(|live| live.incarnation);
+        prop_assert_eq!(lives, latest.filter(|_| chosen_side.is_some()), "no hub goes back");
+        if let (Some(merged), Some(chosen)) = (key.merged.live(), chosen_side) {
+            prop_assert!(same_record(&merged.record, &chosen.record));
+        }
         prop_assert!(!key.is_held() && !key.withheld);
         let mut applied = triple.clone();
         match choice {

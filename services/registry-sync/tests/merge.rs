@@ -89,6 +89,19 @@ fn outcomes(results: &[pb::ApplyResult]) -> Vec<Outcome> {
     results.iter().map(pb::ApplyResult::outcome).collect()
 }
 
+/// The fingerprint of a device as the hub was last seen to hold it.
+async fn observed_print(world: &World, hub: &str, device: &str) -> Option<Vec<u8>> {
+    sqlx::query_scalar(
+        "select fingerprint from registry.observed
+          where hub_id = $1 and device_id = $2 and missing_count = 0",
+    )
+    .bind(hub)
+    .bind(device)
+    .fetch_optional(&world.admin)
+    .await
+    .unwrap()
+}
+
 /// Deletes through the authority, at the hub that is active.
 async fn delete(world: &World, id: &str) {
     let request = pb::DeleteDeviceRequest {
@@ -201,6 +214,17 @@ async fn a_batch_makes_both_hubs_as_merged_and_the_base_says_so() {
     ];
     let first = apply(&world, items.clone()).await.unwrap();
     assert_eq!(outcomes(&first), [Outcome::Applied; 4], "{first:?}");
+    for result in &first {
+        let device = &result.device;
+        let print = (!result.print.is_empty()).then(|| result.print.to_vec());
+        for hub in ["east", "west"] {
+            assert_eq!(
+                observed_print(&world, hub, device).await,
+                print,
+                "{hub} {device}"
+            );
+        }
+    }
     for id in ["d-000", "d-001", "d-002", "west-only"] {
         assert!(
             same(world.east.get(id).await, world.west.get(id).await),

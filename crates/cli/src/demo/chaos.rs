@@ -34,13 +34,12 @@ impl Monkey {
     }
 
     /// Kills a random service; the supervisor starts it again.
-    pub(crate) async fn strike(&mut self, world: &World, moment: &str) -> anyhow::Result<()> {
+    pub(crate) fn strike(&mut self, world: &World, moment: &str) {
         let Some(rng) = self.rng.as_mut() else {
-            return Ok(());
+            return;
         };
         let victim = &world.services[rng.random_range(0..world.services.len())];
-        victim.kill().await?;
+        victim.kill();
         self.kills.push(format!("{} at {moment}", victim.name()));
-        Ok(())
     }
 }

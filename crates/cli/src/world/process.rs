@@ -7,11 +7,10 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +26,7 @@ pub(crate) struct Recipe {
 #[derive(Debug)]
 pub(crate) struct Supervised {
     name: &'static str,
-    pid: Arc<AtomicU32>,
+    kill: Arc<Notify>,
     stop: CancellationToken,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -36,13 +35,12 @@ impl Supervised {
     /// Starts this very program with other arguments.
     pub(crate) fn start(recipe: Recipe) -> anyhow::Result<Self> {
         let child = spawn(&recipe)?;
-        let pid = Arc::new(AtomicU32::new(child.id().unwrap_or(0)));
-        let stop = CancellationToken::new();
+        let (kill, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let name = recipe.name;
-        let watcher = tokio::spawn(supervise(recipe, child, pid.clone(), stop.clone()));
+        let watcher = tokio::spawn(supervise(recipe, child, kill.clone(), stop.clone()));
         Ok(Self {
             name,
-            pid,
+            kill,
             stop,
             watcher: Mutex::new(Some(watcher)),
         })
@@ -53,9 +51,9 @@ impl Supervised {
         self.name
     }
 
-    /// Kills it with SIGKILL; the supervisor starts it again.
-    pub(crate) async fn kill(&self) -> anyhow::Result<()> {
-        kill_process(self.pid.load(Ordering::Relaxed)).await
+    /// Kills it with SIGKILL, at once; the supervisor starts it again.
+    pub(crate) fn kill(&self) {
+        self.kill.notify_one();
     }
 
     /// Kills it for good.
@@ -66,15 +64,6 @@ impl Supervised {
             let _ = watcher.await;
         }
     }
-}
-
-async fn kill_process(pid: u32) -> anyhow::Result<()> {
-    let status = Command::new("kill")
-        .args(["-KILL", &pid.to_string()])
-        .status()
-        .await?;
-    anyhow::ensure!(status.success(), "kill -KILL {pid} failed");
-    Ok(())
 }
 
 fn spawn(recipe: &Recipe) -> anyhow::Result<Child> {
@@ -100,7 +89,7 @@ fn open_log(path: &Path) -> anyhow::Result<std::fs::File> {
     opened.with_context(|| format!("cannot write {}", path.display()))
 }
 
-async fn supervise(recipe: Recipe, mut child: Child, pid: Arc<AtomicU32>, stop: CancellationToken) {
+async fn supervise(recipe: Recipe, mut child: Child, kill: Arc<Notify>, stop: CancellationToken) {
     loop {
         // Held: waiting for a child closes its standard input, which tells it to stop.
         let _stdin = child.stdin.take();
@@ -108,17 +97,17 @@ async fn supervise(recipe: Recipe, mut child: Child, pid: Arc<AtomicU32>, stop: 
             status = child.wait() => {
                 tracing::debug!(process = recipe.name, ?status, "process ended; started again");
             }
+            // Already gone is as good.
+            () = kill.notified() => {
+                let _ = child.kill().await;
+            }
             () = stop.cancelled() => {
-                // Already gone is as good.
                 let _ = child.kill().await;
                 return;
             }
         }
         match spawn(&recipe) {
-            Ok(next) => {
-                pid.store(next.id().unwrap_or(0), Ordering::Relaxed);
-                child = next;
-            }
+            Ok(next) => child = next,
             Err(error) => {
                 tracing::error!(
                     process = recipe.name,

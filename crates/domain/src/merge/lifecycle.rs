@@ -36,10 +36,12 @@ pub fn merge_key(triple: &Triple, policy: &Policy, resolutions: &[Resolution]) -
     key.withhold(illegal)
 }
 
-/// An operator chose one hub's side of the whole record.
+/// An operator chose one hub's side of the whole record. What lives then is the latest life that is
+/// known, whosever record it has: a later one is at the other hub already, and no hub goes back.
 fn take_whole(triple: &Triple, choice: Choice) -> MergedKey {
     let merged = match triple.at(choice) {
         Side::Live(live) => Side::Live(Live {
+            incarnation: latest_life(triple),
             hold: None,
             ..live.clone()
         }),
@@ -57,16 +59,25 @@ fn take_whole(triple: &Triple, choice: Choice) -> MergedKey {
     )
 }
 
+/// The latest life of the device that anybody knows of, over or not.
+fn latest_life(triple: &Triple) -> Incarnation {
+    let others = triple
+        .primary
+        .incarnation()
+        .max(triple.secondary.incarnation());
+    triple.base.incarnation().max(others)
+}
+
 /// The tombstone of everything that is known; nothing if nothing is.
 fn buried(triple: &Triple) -> Side {
     let sides = [&triple.base, &triple.primary, &triple.secondary];
-    let incarnation = sides.iter().map(|side| side.incarnation()).max();
+    let incarnation = latest_life(triple);
     let stamp = sides.iter().filter_map(|side| side.stamp()).max();
     let revoked = triple
         .tombstone()
         .is_some_and(|tombstone| tombstone.reason == TombstoneReason::Revoked);
-    match (incarnation, stamp) {
-        (Some(incarnation), Some(stamp)) => Side::Dead(Tombstone {
+    match stamp {
+        Some(stamp) => Side::Dead(Tombstone {
             incarnation,
             stamp: stamp.clone(),
             reason: match revoked {
@@ -74,7 +85,7 @@ fn buried(triple: &Triple) -> Side {
                 false => TombstoneReason::Deleted,
             },
         }),
-        _ => Side::Absent,
+        None => Side::Absent,
     }
 }
 

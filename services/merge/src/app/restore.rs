@@ -61,11 +61,10 @@ impl App {
             });
         }
         let asked = apply_item(case, decision, &item, &key.merged)?;
-        self.write(case, epoch, asked).await?;
-        let print = item.print_of(&key.merged).map(<[u8]>::to_vec);
+        let written = self.write(case, epoch, asked).await?;
         Ok(Restored {
             merged: key.merged,
-            print,
+            print: Some(written.print.to_vec()),
         })
     }
 
@@ -89,7 +88,13 @@ impl App {
         Ok(decided)
     }
 
-    async fn write(&self, case: &Case, epoch: Epoch, asked: ApplyItem) -> Result<(), MergeError> {
+    /// What both hubs hold after it.
+    async fn write(
+        &self,
+        case: &Case,
+        epoch: Epoch,
+        asked: ApplyItem,
+    ) -> Result<ApplyResult, MergeError> {
         let Case { merge, conflict } = case;
         let operation = format!(
             "fleets/{}/conflicts/{}",
@@ -234,19 +239,20 @@ fn apply_item(
 
 /// Without the fingerprint of what is there, a write could not be conditional on it.
 fn unknown_print() -> MergeError {
-    let text = "the merged device is a mix of both hubs' records; change it through DeviceService";
+    let text = "the hubs became equal by themselves, and what they show was not noted; change the \
+                device through DeviceService";
     MergeError::ChoiceImpossible(text.to_owned())
 }
 
-/// What became of the write.
-fn read(result: ApplyResult) -> Result<(), MergeError> {
+/// The result of a write that came through.
+fn read(result: ApplyResult) -> Result<ApplyResult, MergeError> {
     let remote = |code, reason, text| {
         Err(MergeError::Remote(Box::new(fault::status(
             code, reason, text,
         ))))
     };
     match result.outcome() {
-        Outcome::Applied | Outcome::Already => Ok(()),
+        Outcome::Applied | Outcome::Already => Ok(result),
         Outcome::Stale => Err(MergeError::ConflictStale),
         Outcome::Rejected => remote(Code::FailedPrecondition, "HUB_REFUSED", result.detail),
         Outcome::Unknown | Outcome::Unspecified => {

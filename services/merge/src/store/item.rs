@@ -24,7 +24,7 @@ use uuid::Uuid;
 pub(crate) use place::{Place, places, set_ranks};
 pub(crate) use progress::{
     apart, applied, close_sent, forget_try, forget_unseen, in_state, later_sides, not_applied,
-    sending, set_print,
+    sending,
 };
 
 use super::damaged;
@@ -93,19 +93,6 @@ impl TryFrom<Row> for Item {
             is_apart: row.is_apart,
             state: row.state,
         })
-    }
-}
-
-impl Item {
-    /// The fingerprint that a hub shows which holds `side`, if a hub showed it before.
-    pub(crate) fn print_of(&self, side: &Side) -> Option<&[u8]> {
-        let (primary, secondary) = (&self.triple.primary, &self.triple.secondary);
-        match side.live() {
-            None => Some(&[]),
-            Some(_) if side.same(primary) => Some(&self.primary_before),
-            Some(_) if side.same(secondary) => Some(&self.secondary_before),
-            Some(_) => None,
-        }
     }
 }
 

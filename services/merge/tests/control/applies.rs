@@ -271,6 +271,45 @@ async fn a_value_that_lost_is_restored_after_the_merge() {
 }
 
 #[tokio::test]
+async fn a_value_that_lost_in_a_record_of_both_sides_is_restored_too() {
+    let world = World::new().await;
+    let owned = |hub: &str, owner: &str, room: Option<u32>| {
+        live(hub, 1, |live| {
+            live.record.tags.insert("owner".into(), json!(owner));
+            live.record
+                .tags
+                .extend(room.map(|room| ("room".into(), json!(room))));
+        })
+    };
+    let base = owned("east", "nobody", None);
+    let (east, west) = (owned("east", "east", Some(7)), owned("west", "west", None));
+    world.hubs.put("d-1", base, east, west);
+    let plan = world.plan().await;
+    world.close(&plan).await;
+    let tags = || {
+        let script = world.hubs.script();
+        let live = script.devices["d-1"].secondary.side.live().unwrap().clone();
+        live.record.tags
+    };
+    // Neither hub's record: the one has the owner, the other the room.
+    assert_eq!(
+        (&tags()["owner"], &tags()["room"]),
+        (&json!("west"), &json!(7))
+    );
+    let conflicts = world.conflicts(&plan).await;
+    let [owner] = conflicts.as_slice() else {
+        panic!("one conflict, and not {conflicts:?}");
+    };
+    world.resolve(owner, Choice::Primary).await.unwrap();
+    assert_eq!(
+        (&tags()["owner"], &tags()["room"]),
+        (&json!("east"), &json!(7))
+    );
+    world.resolve(owner, Choice::Secondary).await.unwrap();
+    assert_eq!(tags()["owner"], "west");
+}
+
+#[tokio::test]
 async fn a_held_device_can_be_decided_after_the_merge() {
     let world = World::new().await;
     diverged(&world);

@@ -321,10 +321,13 @@ impl Script {
                 true => self.apply(item),
                 false => (Outcome::Unknown, "not now".to_owned()),
             };
+            let is_there = matches!(outcome, Outcome::Applied | Outcome::Already);
+            let shown = is_there.then(|| print(&item.device, self.side(&item.device, "east")));
             r::ApplyResult {
                 device: item.device.clone(),
                 outcome: outcome.into(),
                 detail,
+                print: bytes(shown.flatten()).into(),
             }
         });
         results.collect()

@@ -41,10 +41,10 @@ pub(crate) struct Item {
 /// What became of a key, with a word for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ItemOutcome {
-    /// Both hubs are now as merged.
-    Applied,
+    /// Both hubs are now as merged, and show this; nothing when neither has the device.
+    Applied(Option<Fingerprint>),
     /// Both hubs were already.
-    Already,
+    Already(Option<Fingerprint>),
     /// A hub is neither as planned nor as merged.
     Stale(String),
     /// A hub refused.
@@ -165,9 +165,11 @@ impl Applier {
             .await?;
         self.advance(item, wanted.as_ref(), primary.as_ref(), secondary.as_ref())
             .await?;
+        // The key of a fleet's fingerprints is one for all of its hubs.
+        let print = wanted.as_ref().map(|wanted| shown(&self.primary, wanted));
         Ok(match (at_primary, at_secondary) {
-            (Standing::Post, Standing::Post) => ItemOutcome::Already,
-            _ => ItemOutcome::Applied,
+            (Standing::Post, Standing::Post) => ItemOutcome::Already(print),
+            _ => ItemOutcome::Applied(print),
         })
     }
 

@@ -128,17 +128,20 @@ fn before(checks: &mut Checks, field: &str, bytes: &[u8]) -> Option<Fingerprint>
 }
 
 fn result(device: &str, applied: ItemOutcome) -> pb::ApplyResult {
-    let (outcome, detail) = match applied {
-        ItemOutcome::Applied => (Outcome::Applied, String::new()),
-        ItemOutcome::Already => (Outcome::Already, String::new()),
-        ItemOutcome::Stale(text) => (Outcome::Stale, text),
-        ItemOutcome::Rejected(text) => (Outcome::Rejected, text),
-        ItemOutcome::Unknown(text) => (Outcome::Unknown, text),
+    let (outcome, detail, print) = match applied {
+        ItemOutcome::Applied(print) => (Outcome::Applied, String::new(), print),
+        ItemOutcome::Already(print) => (Outcome::Already, String::new(), print),
+        ItemOutcome::Stale(text) => (Outcome::Stale, text, None),
+        ItemOutcome::Rejected(text) => (Outcome::Rejected, text, None),
+        ItemOutcome::Unknown(text) => (Outcome::Unknown, text, None),
     };
     pb::ApplyResult {
         device: device.to_owned(),
         outcome: outcome.into(),
         detail,
+        print: print
+            .map(|print| print.0.to_vec().into())
+            .unwrap_or_default(),
     }
 }
 

@@ -62,7 +62,7 @@ impl Story {
         self.resolve_held().await?;
         let reviewed = self.operator.merge(&planned.name).await?;
         self.operator.apply(&reviewed).await?;
-        self.monkey.strike(&self.world, "merge apply").await?;
+        self.monkey.strike(&self.world, "merge apply");
         let closed = self
             .operator
             .wait_for_merge(&planned.name, MergeState::Closed)

@@ -58,9 +58,8 @@ impl Story {
         self.say(&format!("{} failover {from} → {to} started", word(kind)));
         if let Some(moment) = moment {
             self.wait_for_step(&started.name, moment).await?;
-            self.monkey
-                .strike(&self.world, &format!("{} {moment}", word(kind)))
-                .await?;
+            let moment = format!("{} {moment}", word(kind));
+            self.monkey.strike(&self.world, &moment);
         }
         let (name, begun) = (started.name, self.started);
         let done = self

@@ -192,22 +192,3 @@ pub(crate) async fn later_sides(
     .await?;
     Ok(rows.into_iter().map(|row| row.merged.0).collect())
 }
-
-/// Notes what both hubs show of an applied device.
-pub(crate) async fn set_print(
-    connection: &mut PgConnection,
-    merge_id: Uuid,
-    device: &str,
-    print: &[u8],
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update merge.item set applied_print = $3
-          where merge_id = $1 and device_id = $2 and state = 'applied'",
-        merge_id,
-        device,
-        print
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}

@@ -183,7 +183,7 @@ async fn note(
         tally.known += 1;
         match result.outcome() {
             Outcome::Applied | Outcome::Already => {
-                let print = item.print_of(&item.merged);
+                let print = Some(result.print.as_ref());
                 item::applied(tx, id, device, &item.merged, print).await?;
                 let is_held = item.merged.is_held();
                 conflict::applied(tx, &cx.fleet_id, id, device, is_held).await?;
