@@ -9,8 +9,8 @@ use hubshift_api::pb::merge::{Choice, ConflictState, MergeState};
 use hubshift_testkit::eventually;
 use serde_json::json;
 
-use crate::hubs::{absent, dead, live, tagged};
 use crate::plans::diverged;
+use crate::records::{absent, dead, live, tagged};
 use crate::world::{EPOCH, PATIENCE, World};
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use hubshift_api::pb::merge as pb;
 use hubshift_api::pb::merge::{ConflictState, MergeState, NamespacePolicy};
 use serde_json::{Value, json};
 
-use crate::hubs::{absent, tagged};
 use crate::own_store::OwnStore;
+use crate::records::{absent, tagged};
 use crate::world::{EPOCH, OLD_EPOCH, World, request_id};
 
 fn name(key: &str) -> String {

@@ -11,5 +11,6 @@ mod hubs;
 mod late_events;
 mod own_store;
 mod plans;
+mod records;
 mod reseeds;
 mod world;

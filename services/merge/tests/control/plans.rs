@@ -6,7 +6,7 @@ use hubshift_api::pb::merge as pb;
 use hubshift_api::pb::merge::{Choice, ConflictState, MergeState};
 use serde_json::json;
 
-use crate::hubs::{CANARY, absent, dead, live, tagged};
+use crate::records::{CANARY, absent, dead, live, tagged};
 use crate::world::World;
 
 /// Both hubs changed the tag of `d-1`; east alone made `d-2`; west deleted `d-3`, east changed it.

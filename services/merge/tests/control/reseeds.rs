@@ -5,7 +5,7 @@ use hubshift_api::json::from_struct;
 use hubshift_api::pb::merge::MergeState;
 use serde_json::json;
 
-use crate::hubs::{CANARY, absent, tagged};
+use crate::records::{CANARY, absent, tagged};
 use crate::world::World;
 
 #[tokio::test]

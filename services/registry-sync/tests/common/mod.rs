@@ -1,6 +1,7 @@
 //! A registry-sync in process over a database of its own, with two emulated hubs.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+mod authority;
 pub(crate) mod hubs;
 
 use std::path::Path;
@@ -56,7 +57,7 @@ impl World {
         let database = Database::fresh().await.unwrap();
         let admin = database.connect(Role::Superuser).await.unwrap();
         let files = tempfile::tempdir().unwrap();
-        reign(&admin).await;
+        authority::reign(&admin).await;
         let cancel = CancellationToken::new();
         let config = config(&database.registry_url(), files.path());
         let service = start(config, cancel.clone()).await.unwrap();
@@ -256,39 +257,6 @@ impl World {
             .unwrap();
     }
 
-    /// Commits the epoch of west, as a forced failover does: east is quarantined, the registry
-    /// settles.
-    pub(crate) async fn fail_over(&self) {
-        self.set_state("east", "quarantined").await;
-        self.set_state("west", "active").await;
-        sqlx::query(
-            "update authority.fleet
-                set epoch = $1, active_hub_id = 'west', registry_mode = 'settling',
-                    update_time = clock_timestamp()
-              where fleet_id = 'acme'",
-        )
-        .bind(WEST_REIGNS)
-        .execute(&self.admin)
-        .await
-        .unwrap();
-        for (hub, epoch) in [("east", EAST_REIGNS), ("west", WEST_REIGNS)] {
-            sqlx::query("update authority.hub set last_active_epoch = $2 where hub_id = $1")
-                .bind(hub)
-                .bind(epoch)
-                .execute(&self.admin)
-                .await
-                .unwrap();
-        }
-    }
-
-    /// Lets the registry take writes again, as a failover that has settled does.
-    pub(crate) async fn open_registry(&self) {
-        sqlx::query("update authority.fleet set registry_mode = 'open' where fleet_id = 'acme'")
-            .execute(&self.admin)
-            .await
-            .unwrap();
-    }
-
     /// A third hub, `north`, that has yet to follow the active one.
     pub(crate) async fn new_standby(&self) -> Hub {
         sqlx::query(
@@ -393,33 +361,6 @@ pub(crate) fn step(lease_gen: i64, epoch: i64) -> StepContext {
         lease_gen,
         epoch: u64::try_from(epoch).unwrap(),
     }
-}
-
-async fn reign(admin: &PgPool) {
-    sqlx::query(
-        "insert into concierge.fleet
-             (fleet_id, home_hub_id, device_count, utilisation_percent, poll_after_ms)
-         values ('acme', 'east', 1, 80, 1000)",
-    )
-    .execute(admin)
-    .await
-    .unwrap();
-    sqlx::query(
-        "insert into authority.fleet (fleet_id, epoch, active_hub_id) values ('acme', $1, 'east')",
-    )
-    .bind(EAST_REIGNS)
-    .execute(admin)
-    .await
-    .unwrap();
-    sqlx::query(
-        "insert into authority.hub
-             (fleet_id, hub_id, hub_index, state, last_active_epoch, call_deadline_ms)
-         values ('acme', 'east', 0, 'active', $1, 6000), ('acme', 'west', 1, 'ready', 0, 6000)",
-    )
-    .bind(EAST_REIGNS)
-    .execute(admin)
-    .await
-    .unwrap();
 }
 
 async fn serves(channel: &GrpcChannel) {
