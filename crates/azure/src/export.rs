@@ -98,6 +98,11 @@ impl Properties {
 }
 
 impl ExportImportDevice {
+    /// What is to be done with it: make or replace it, if it does not say.
+    pub fn mode(&self) -> ImportMode {
+        self.import_mode.unwrap_or(ImportMode::CreateOrUpdate)
+    }
+
     /// The desired properties, if the entry has any.
     pub fn desired(&self) -> Option<&Map<String, Value>> {
         self.properties.as_ref()?.desired.as_ref()

@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use tracing::debug;
 
 use crate::answer::Refusal;
+use crate::operation::{Class, Operation};
+use crate::outage::CallKind;
 use crate::registry::Record;
-use crate::route::Operation;
 use crate::start_error::StartError;
 
 /// What a policy can allow.
@@ -71,19 +72,20 @@ fn rights(policy: &str) -> &'static [Right] {
 }
 
 fn needed(operation: &Operation) -> Right {
-    match operation {
-        Operation::GetDevice(_) | Operation::ListDevices | Operation::DeviceStatistics => {
-            Right::RegistryRead
+    use Right::{DeviceConnect, RegistryRead, RegistryWrite, ServiceConnect};
+    match (operation.class(), operation) {
+        (Class::Device, _) => DeviceConnect,
+        (_, Operation::DeviceStatistics) => RegistryRead,
+        // An export reads keys, an import writes devices.
+        (_, Operation::CreateJob | Operation::CancelJob(_)) => RegistryWrite,
+        (_, Operation::ListJobs | Operation::GetJob(_)) => RegistryRead,
+        (Class::Registry, _) if operation.kind() == CallKind::Read => RegistryRead,
+        (Class::Registry, _) => RegistryWrite,
+        (Class::Query | Class::TwinRead | Class::TwinWrite | Class::Job | Class::Free, _) => {
+            ServiceConnect
         }
-        Operation::PutDevice(_) | Operation::DeleteDevice(_) | Operation::BulkDevices => {
-            Right::RegistryWrite
-        }
-        Operation::Query
-        | Operation::GetTwin(_)
-        | Operation::PatchTwin(_)
-        | Operation::PutTwin(_)
-        | Operation::ServiceStatistics => Right::ServiceConnect,
-        Operation::SendEvent(_) => Right::DeviceConnect,
+        (Class::Configuration, _) if operation.kind() == CallKind::Read => RegistryRead,
+        (Class::Configuration, _) => RegistryWrite,
     }
 }
 

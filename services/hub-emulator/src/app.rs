@@ -4,7 +4,7 @@
 //! swallows is never carried out.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use http::request::Parts;
@@ -17,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::answer::{Answer, Refusal};
 use crate::handlers;
+use crate::jobs::Jobs;
+use crate::operation::Operation;
 use crate::outage::{CallKind, Outage, OutageMode, OutageSwitch};
 use crate::registry::Registry;
-use crate::route::{NoRoute, Operation};
+use crate::route::{self, NoRoute};
 
 /// The largest body that is read: a bulk call of 100 devices with full twins.
 const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -39,6 +41,8 @@ pub(crate) type RequestKind = (String, &'static str);
 pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) outage: OutageSwitch,
+    /// Import, export and scheduled jobs.
+    pub(crate) jobs: Jobs,
     registry: Mutex<Registry>,
     requests: Mutex<BTreeMap<RequestKind, u64>>,
     cancel: CancellationToken,
@@ -55,6 +59,7 @@ impl App {
         Self {
             access,
             outage,
+            jobs: Jobs::default(),
             registry: Mutex::new(registry),
             requests,
             cancel,
@@ -77,10 +82,10 @@ impl App {
 
     /// Answers a request, or drops it.
     pub(crate) async fn handle(
-        &self,
+        self: &Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Dropped> {
-        let route = Operation::find(request.method(), request.uri().path());
+        let route = route::find(request.method(), request.uri().path());
         let kind = route.as_ref().map_or(CallKind::Read, Operation::kind);
         self.count(
             request.method().as_str(),
@@ -114,7 +119,7 @@ impl App {
     }
 
     async fn answer(
-        &self,
+        self: &Arc<Self>,
         operation: Operation,
         request: Request<Incoming>,
     ) -> Result<Answer, Refusal> {

@@ -12,7 +12,9 @@ mod admin;
 mod answer;
 mod app;
 mod handlers;
+mod jobs;
 mod journal;
+mod operation;
 mod options;
 mod outage;
 mod private_file;
@@ -25,7 +27,7 @@ mod start;
 mod start_error;
 mod tls;
 
-pub use options::Options;
+pub use options::{EntraOptions, JobOptions, Options, QueryOptions, ThrottleOptions};
 pub use outage::{Outage, OutageMode, OutageScope};
 pub use start::{Emulator, Running, run};
 pub use start_error::{StartError, exit_code};

@@ -3,6 +3,11 @@
 //! Policies come in as opaque text, checked at start: a parser that quotes a wrong value would
 //! print a key.
 
+mod entra;
+mod job;
+mod query;
+mod throttle;
+
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,6 +15,10 @@ use std::path::PathBuf;
 use hubshift_azure::Secret;
 
 use crate::outage::OutageMode;
+pub use entra::EntraOptions;
+pub use job::JobOptions;
+pub use query::QueryOptions;
+pub use throttle::ThrottleOptions;
 
 /// How to run an emulated hub.
 #[derive(Clone, Debug, clap::Args)]
@@ -79,6 +88,22 @@ pub struct Options {
         default_value = "none"
     )]
     pub outage: OutageMode,
+
+    /// Quotas.
+    #[command(flatten)]
+    pub throttle: ThrottleOptions,
+
+    /// Queries.
+    #[command(flatten)]
+    pub query: QueryOptions,
+
+    /// Jobs.
+    #[command(flatten)]
+    pub job: JobOptions,
+
+    /// Bearer tokens and management.
+    #[command(flatten)]
+    pub entra: EntraOptions,
 }
 
 impl Options {
@@ -96,6 +121,10 @@ impl Options {
             seed: None,
             admin: None,
             outage: OutageMode::None,
+            throttle: ThrottleOptions::default(),
+            query: QueryOptions::default(),
+            job: JobOptions::default(),
+            entra: EntraOptions::default(),
         }
     }
 

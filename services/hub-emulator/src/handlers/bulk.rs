@@ -3,17 +3,12 @@
 use std::collections::HashSet;
 
 use http::StatusCode;
-use hubshift_azure::etag::IfMatch;
-use hubshift_azure::{
-    BulkError, BulkResult, ErrorCode, ExportImportDevice, FieldError, ImportMode,
-};
+use hubshift_azure::{BulkError, BulkResult, ErrorCode, ExportImportDevice, FieldError};
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::parse;
 use crate::answer::{Answer, Refusal};
 use crate::app::App;
-use crate::registry::{Record, Registry, TwinChange, TwinWrite};
 
 const MAX_ENTRIES: usize = 100;
 
@@ -25,7 +20,8 @@ pub(super) fn run(app: &App, body: &[u8]) -> Result<Answer, Refusal> {
     let errors: Vec<_> = entries
         .iter()
         .filter_map(|entry| {
-            apply(&mut registry, entry)
+            registry
+                .apply(entry)
                 .err()
                 .map(|refusal| error(entry, refusal))
         })
@@ -73,92 +69,12 @@ fn check(entries: &[ExportImportDevice]) -> Result<(), Refusal> {
     }
 }
 
-fn mode(entry: &ExportImportDevice) -> ImportMode {
-    entry.import_mode.unwrap_or(ImportMode::CreateOrUpdate)
-}
-
-fn apply(registry: &mut Registry, entry: &ExportImportDevice) -> Result<(), Refusal> {
-    if entry.module_id.is_some() {
-        return Err(Refusal::new(
-            ErrorCode::ArgumentInvalid,
-            "modules are not supported",
-        ));
-    }
-    match mode(entry) {
-        ImportMode::Create => create(registry, entry),
-        ImportMode::Update => update(registry, entry, &IfMatch::Any),
-        ImportMode::UpdateIfMatchETag => update(registry, entry, &etag(entry)?),
-        ImportMode::CreateOrUpdate => match registry.get(&entry.id) {
-            Ok(_) => update(registry, entry, &IfMatch::Any),
-            Err(_) => create(registry, entry),
-        },
-        ImportMode::CreateOrUpdateIfMatchETag => match registry.get(&entry.id) {
-            Ok(_) => update(registry, entry, &etag(entry)?),
-            Err(_) => create(registry, entry),
-        },
-        ImportMode::Delete => registry.delete_device(&entry.id, &IfMatch::Any),
-        ImportMode::DeleteIfMatchETag => registry.delete_device(&entry.id, &etag(entry)?),
-        ImportMode::UpdateTwin => update_twin(registry, entry, &IfMatch::Any),
-        ImportMode::UpdateTwinIfMatchETag => {
-            let twin_etag = entry
-                .twin_etag
-                .as_deref()
-                .ok_or_else(|| missing("twinETag"))?;
-            update_twin(registry, entry, &IfMatch::parse(twin_etag))
-        }
-    }
-}
-
-fn create(registry: &mut Registry, entry: &ExportImportDevice) -> Result<(), Refusal> {
-    let record = registry.created(&entry.id, entry.into(), entry.into())?;
-    registry.commit(record)
-}
-
-/// Identity and, where the entry has any, tags and desired: one change.
-fn update(
-    registry: &mut Registry,
-    entry: &ExportImportDevice,
-    if_match: &IfMatch,
-) -> Result<(), Refusal> {
-    let record = registry.updated(&entry.id, entry.into(), if_match)?;
-    let change = TwinChange::from(entry);
-    let record = if change.is_empty() {
-        record
-    } else {
-        let twin = record.twin.replaced(change, OffsetDateTime::now_utc())?;
-        Record { twin, ..record }
-    };
-    registry.commit(record)
-}
-
-fn update_twin(
-    registry: &mut Registry,
-    entry: &ExportImportDevice,
-    if_match: &IfMatch,
-) -> Result<(), Refusal> {
-    registry
-        .write_twin(&entry.id, entry.into(), TwinWrite::Replace, if_match)
-        .map(|_| ())
-}
-
-fn etag(entry: &ExportImportDevice) -> Result<IfMatch, Refusal> {
-    entry
-        .etag
-        .as_deref()
-        .map(IfMatch::parse)
-        .ok_or_else(|| missing("eTag"))
-}
-
-fn missing(field: &str) -> Refusal {
-    Refusal::new(ErrorCode::ArgumentNull, format!("{field} is missing"))
-}
-
 fn error(entry: &ExportImportDevice, refusal: Refusal) -> BulkError {
     BulkError {
         device_id: entry.id.clone(),
         module_id: entry.module_id.clone(),
         error_code: refusal.code.name().to_owned(),
         error_status: refusal.words,
-        operation: Some(mode(entry).as_str().to_owned()),
+        operation: Some(entry.mode().as_str().to_owned()),
     }
 }

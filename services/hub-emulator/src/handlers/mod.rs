@@ -1,10 +1,18 @@
 //! What each operation does: reads the body, changes or reads the registry, answers.
 
 mod bulk;
+mod configurations;
 mod devices;
 mod events;
+mod jobs;
+mod keys;
+mod methods;
+mod modules;
 mod query;
+mod scheduled_jobs;
 mod twins;
+
+use std::sync::Arc;
 
 use http::request::Parts;
 use hubshift_azure::etag::IfMatch;
@@ -13,12 +21,12 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
 use crate::app::{self, App};
+use crate::operation::Operation;
 use crate::registry::TwinWrite;
-use crate::route::Operation;
 
 /// Carries an operation out.
 pub(crate) fn run(
-    app: &App,
+    app: &Arc<App>,
     operation: Operation,
     head: &Parts,
     body: &[u8],
@@ -33,6 +41,39 @@ pub(crate) fn run(
         Operation::GetTwin(id) => twins::get(app, &id),
         Operation::PatchTwin(id) => twins::write(app, &id, TwinWrite::Patch, if_match(head), body),
         Operation::PutTwin(id) => twins::write(app, &id, TwinWrite::Replace, if_match(head), body),
+        Operation::RegenerateKeys => keys::regenerate(app, body),
+        Operation::InvokeMethod(id) => methods::invoke(app, &id, None),
+        Operation::InvokeModuleMethod(id, module) => methods::invoke(app, &id, Some(&module)),
+        Operation::PurgeCommands(id) => methods::purge(app, &id),
+        Operation::ListModules(id) => modules::list(app, &id),
+        Operation::GetModule(id, module) => modules::get(app, &id, &module),
+        Operation::PutModule(id, module) => modules::put(app, &id, &module, if_match(head), body),
+        Operation::DeleteModule(id, module) => modules::delete(app, &id, &module, if_match(head)),
+        Operation::GetModuleTwin(id, module) => twins::get_module(app, &id, &module),
+        Operation::PatchModuleTwin(id, module) => {
+            twins::write_module(app, (&id, &module), TwinWrite::Patch, if_match(head), body)
+        }
+        Operation::PutModuleTwin(id, module) => twins::write_module(
+            app,
+            (&id, &module),
+            TwinWrite::Replace,
+            if_match(head),
+            body,
+        ),
+        Operation::ListConfigurations => configurations::list(app, app::parameter(head, "top")),
+        Operation::GetConfiguration(id) => configurations::get(app, &id),
+        Operation::PutConfiguration(id) => configurations::put(app, &id, if_match(head), body),
+        Operation::DeleteConfiguration(id) => configurations::delete(app, &id, if_match(head)),
+        Operation::TestQueries => configurations::test_queries(body),
+        Operation::ApplyConfiguration(id) => configurations::apply(app, &id, body),
+        Operation::CreateJob => jobs::create(app, body),
+        Operation::ListJobs => jobs::list(app),
+        Operation::GetJob(id) => jobs::get(app, &id),
+        Operation::CancelJob(id) => jobs::cancel(app, &id),
+        Operation::PutScheduledJob(id) => scheduled_jobs::put(app, &id, body),
+        Operation::GetScheduledJob(id) => scheduled_jobs::get(app, &id),
+        Operation::CancelScheduledJob(id) => scheduled_jobs::cancel(app, &id),
+        Operation::QueryScheduledJobs => scheduled_jobs::query(app, head),
         Operation::DeviceStatistics => Answer::json(&app.registry().statistics()),
         Operation::ServiceStatistics => Answer::json(&app.registry().service_statistics()),
         Operation::SendEvent(id) => events::send(app, &id, head, body),
@@ -44,6 +85,10 @@ fn if_match(head: &Parts) -> Option<IfMatch> {
 }
 
 /// Reads a body. Errors name the field and never its value.
+fn not_there_yet() -> Result<Answer, Refusal> {
+    Err(Refusal::new(ErrorCode::InvalidOperation, "not there yet"))
+}
+
 fn parse<T>(body: &[u8], read: impl FnOnce(Value) -> Result<T, FieldError>) -> Result<T, Refusal> {
     if body.is_empty() {
         return Err(Refusal::new(ErrorCode::ArgumentNull, "the body is empty"));

@@ -3,7 +3,7 @@
 use hubshift_azure::Twin;
 use hubshift_azure::etag::IfMatch;
 
-use super::parse;
+use super::{not_there_yet, parse};
 use crate::answer::{Answer, Refusal};
 use crate::app::App;
 use crate::registry::TwinWrite;
@@ -26,4 +26,18 @@ pub(super) fn write(
     let if_match = if_match.unwrap_or(IfMatch::Any);
     let (twin, etag) = app.registry().write_twin(id, twin.into(), how, &if_match)?;
     Ok(Answer::json(&twin)?.with_etag(&etag))
+}
+
+pub(super) fn get_module(_app: &App, _id: &str, _module: &str) -> Result<Answer, Refusal> {
+    not_there_yet()
+}
+
+pub(super) fn write_module(
+    _app: &App,
+    _key: (&str, &str),
+    _how: TwinWrite,
+    _if_match: Option<IfMatch>,
+    _body: &[u8],
+) -> Result<Answer, Refusal> {
+    not_there_yet()
 }

@@ -5,6 +5,7 @@
 //! crash would take back.
 
 mod activity;
+mod entry;
 mod identity;
 mod marks;
 mod record;

@@ -2,8 +2,8 @@
 
 use hubshift_azure::etag::IfMatch;
 use hubshift_azure::{
-    Authentication, Capabilities, ConnectionState, Device, ErrorCode, Status, Twin, TwinProperties,
-    wire_time,
+    Authentication, Capabilities, ConnectionState, Device, ErrorCode, ExportImportDevice,
+    Properties, Status, Twin, TwinProperties, wire_time,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -93,6 +93,27 @@ impl Record {
             );
         }
         value
+    }
+
+    /// The device as an export job writes it, keys included.
+    pub(crate) fn entry(&self) -> ExportImportDevice {
+        ExportImportDevice {
+            id: self.device_id.clone(),
+            etag: Some(self.etag.clone()),
+            status: Some(self.status),
+            status_reason: self.status_reason.clone(),
+            authentication: Some(self.authentication.clone()),
+            twin_etag: Some(self.twin.etag()),
+            tags: Some(self.twin.tags.clone()),
+            properties: Some(Properties {
+                desired: Some(self.twin.desired().clone()),
+                reported: Some(Map::new()),
+            }),
+            capabilities: Some(Capabilities {
+                iot_edge: self.iot_edge,
+            }),
+            ..ExportImportDevice::default()
+        }
     }
 
     /// Twins spell the thumbprints' names with a capital, identities do not.

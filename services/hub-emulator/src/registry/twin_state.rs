@@ -112,6 +112,11 @@ impl TwinState {
         STANDARD.encode(self.etag.to_be_bytes())
     }
 
+    /// Desired properties as they were set.
+    pub(crate) fn desired(&self) -> &Map<String, Value> {
+        &self.desired
+    }
+
     /// Desired properties with `$metadata` and `$version`.
     pub(crate) fn shown_desired(&self) -> Map<String, Value> {
         let mut shown = self.desired.clone();

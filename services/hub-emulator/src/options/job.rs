@@ -1,0 +1,5 @@
+//! How jobs behave.
+
+/// How jobs behave.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct JobOptions {}
