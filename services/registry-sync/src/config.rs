@@ -10,6 +10,7 @@ use hubshift_shell::tls::ServerTls;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::feed::FeedConfig;
 use crate::secret::SecretRef;
 
 /// The prefix of environment variables, `HUBSHIFT_REGISTRY_SYNC_LISTEN`.
@@ -59,6 +60,9 @@ pub struct Config {
     /// How long a connection to a hub may take to come about.
     #[serde(with = "humane")]
     pub connect_timeout: Duration,
+    /// Where hubs tell of their devices by Event Grid; nowhere without it.
+    #[serde(default)]
+    pub events: Option<FeedConfig>,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,

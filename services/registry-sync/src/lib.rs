@@ -9,6 +9,7 @@ mod authority;
 mod backup;
 mod config;
 mod deps;
+mod feed;
 mod hubs;
 mod intent;
 mod observe;
@@ -26,5 +27,6 @@ mod workflows;
 mod write;
 
 pub use config::{BackupStore, Config, ENV_PREFIX};
+pub use feed::FeedConfig;
 pub use secret::{NotARef, SecretRef};
 pub use start::{Running, run, start};

@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hubshift_flow::{Engine, EngineConfig};
+use hubshift_shell::tls::ServerTls;
 use hubshift_shell::{GrpcServer, Health, Tasks, admin, bind};
 use hubshift_store::{Database, Fit, PoolConfig, fit};
 use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +25,7 @@ use uuid::Uuid;
 use crate::backup::Vault;
 use crate::config::Config;
 use crate::deps::Deps;
+use crate::feed::{self, DeliveryKey, FeedConfig};
 use crate::hubs::Hubs;
 use crate::reconcilers::{contact, every, housekeeping, sync, unknown};
 use crate::rpc;
@@ -52,6 +55,8 @@ pub struct Running {
     pub grpc_addr: SocketAddr,
     /// Where metrics are, if they are served.
     pub admin_addr: Option<SocketAddr>,
+    /// Where hubs' events are taken, if they are.
+    pub events_addr: Option<SocketAddr>,
     /// Ends when it has stopped.
     pub task: JoinHandle<anyhow::Result<()>>,
 }
@@ -77,6 +82,9 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     let listener = bind(deps.config.listen)?;
     let admin = deps.config.admin_listen.map(bind).transpose()?;
     let grpc_addr = listener.local_addr()?;
+    let events = deps.config.events.as_ref().map(events).transpose()?;
+    let events_addr = events.as_ref().map(|events| events.listener.local_addr());
+    let events_addr = events_addr.transpose()?;
     let admin_addr = admin.as_ref().map(|admin| admin.local_addr()).transpose()?;
     let tasks = Tasks::new(cancel.child_token());
     let (health, fit) = (Health::new(), Fit::default());
@@ -85,6 +93,10 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     if let Some(admin) = admin {
         let router = admin::router(health.clone(), admin::install_metrics());
         tasks.listen("admin", admin, None, router);
+    }
+    if let Some(events) = events {
+        let router = feed::router(deps.clone(), events.key);
+        tasks.listen("events", events.listener, events.tls, router);
     }
     let ready = Readiness::new(health);
     let told = ready.clone();
@@ -98,7 +110,25 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     Ok(Running {
         grpc_addr,
         admin_addr,
+        events_addr,
         task: tokio::spawn(tasks.finish(cancel, GRACE)),
+    })
+}
+
+/// The listener for events, ready to be served.
+struct Events {
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    key: DeliveryKey,
+}
+
+fn events(config: &FeedConfig) -> anyhow::Result<Events> {
+    config.check()?;
+    let key = config.key.read().context("events.key cannot be read")?;
+    Ok(Events {
+        listener: bind(config.listen)?,
+        tls: config.tls.as_ref().map(ServerTls::load).transpose()?,
+        key: DeliveryKey::new(&key),
     })
 }
 

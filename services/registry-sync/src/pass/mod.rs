@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! ScanSource ─▶ ScanTarget ─▶ Absent (deletions that no one told us of) ─▶ Apply ─▶ Finish ─▶ Over
-//!                                                                  ▲
-//!              a light pass, on news of the journal, begins here ──┘
+//!                           ▲
+//!         News ─────────────┘   a light pass, on news of the journal or of a hub, begins here
 //! ```
 //!
 //! Durable: bases, tombstones, the standby's watermark. Kept true: a standby is only written under
@@ -14,6 +14,7 @@
 mod absent;
 mod apply;
 mod finish;
+mod news;
 mod source;
 
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub(crate) use source::SOURCE_REWOUND;
 enum Phase {
     ScanSource,
     ScanTarget,
+    News,
     Absent,
     Apply,
     Finish,
@@ -55,7 +57,7 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Depth {
-    /// Nothing: what the journal wrote is known already. Does not move the watermark.
+    /// What hubs gave hints of; what the journal wrote is known already. Does not move the watermark.
     Light,
     /// The listings of both hubs, and what moved.
     Incremental,
@@ -92,6 +94,9 @@ pub(crate) struct Pass {
     /// Whether the source is followed although it was restored from an older state.
     #[serde(default)]
     accept_source: bool,
+    /// Whether the source itself told of a deletion.
+    #[serde(default)]
+    heard_of_deletion: bool,
     result: Option<PassResult>,
 }
 
@@ -131,7 +136,7 @@ impl Pass {
             depth,
             start_time: view.now,
             phase: if depth == Depth::Light {
-                Phase::Apply
+                Phase::News
             } else {
                 Phase::ScanSource
             },
@@ -144,6 +149,7 @@ impl Pass {
             calls: 0,
             blocked: String::new(),
             accept_source: false,
+            heard_of_deletion: false,
             result: None,
         })
     }
@@ -172,6 +178,7 @@ impl Pass {
         loop {
             let turn = match self.phase {
                 Phase::ScanSource | Phase::ScanTarget => self.scan(cx).await?,
+                Phase::News => self.news(cx).await?,
                 Phase::Absent => self.absent(cx).await?,
                 Phase::Apply => self.apply(cx).await?,
                 Phase::Finish => self.finish(cx).await?,

@@ -12,6 +12,7 @@
 mod close;
 mod confirm;
 mod list;
+mod named;
 mod read;
 
 use std::sync::Arc;

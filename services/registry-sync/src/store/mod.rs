@@ -7,6 +7,7 @@ pub(crate) mod compare;
 pub(crate) mod connection;
 pub(crate) mod divergence;
 pub(crate) mod fleet_key;
+pub(crate) mod hint;
 pub(crate) mod incarnation;
 pub(crate) mod intent;
 pub(crate) mod journal;

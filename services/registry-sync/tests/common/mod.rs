@@ -36,6 +36,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const EAST_REIGNS: i64 = 1024;
 pub(crate) const WEST_REIGNS: i64 = 2049;
 
+/// What a delivery of events must show.
+pub(crate) const EVENTS_KEY: &str = "canary-of-events";
+
 /// A fleet `acme`: `east` is active, `west` is its standby.
 pub(crate) struct World {
     pub(crate) admin: PgPool,
@@ -85,6 +88,12 @@ impl World {
         world.connect("east", &world.east.running).await.unwrap();
         world.connect("west", &world.west.running).await.unwrap();
         world
+    }
+
+    /// Where a hub's events are delivered.
+    pub(crate) fn events_url(&self, hub: &str) -> String {
+        let addr = self.service.events_addr.unwrap();
+        format!("http://{addr}/v1/fleets/acme/hubs/{hub}/events")
     }
 
     /// Says where a hub is, and tells the service how to reach it.
@@ -385,8 +394,10 @@ fn config(database_url: &str, files: &Path) -> Config {
          ]
          create_keys = true
          sync_interval = '1h'
-         connect_timeout = '5s'",
+         connect_timeout = '5s'
+         events = {{ listen = '127.0.0.1:0', key = 'file:{0}/events.key' }}",
         files.display()
     );
+    std::fs::write(files.join("events.key"), EVENTS_KEY).unwrap();
     toml::from_str(&text).unwrap()
 }
