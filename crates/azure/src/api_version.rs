@@ -3,6 +3,9 @@
 /// The version that the connector asks for.
 pub const SENT: &str = "2021-04-12";
 
+/// The only version that knows [`crate::KeyRotation`].
+pub const KEY_ROTATION: &str = "2024-03-31";
+
 /// Versions that a hub is known to accept from services.
 pub const SERVICE: [&str; 5] = [
     "2018-06-30",

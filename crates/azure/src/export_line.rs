@@ -95,8 +95,9 @@ fn check(device: &ExportImportDevice) -> Result<(), String> {
         return Err("id is missing".to_owned());
     }
     Violation::check_id(&device.id).map_err(|found| found.to_string())?;
-    if device.module_id.is_none() {
-        check_device(device)?;
+    match &device.module_id {
+        None => check_device(device)?,
+        Some(id) => Violation::check_module_id(id).map_err(|found| found.to_string())?,
     }
     if let Some(tags) = &device.tags {
         limits::check_tags(tags).map_err(|found| found.to_string())?;

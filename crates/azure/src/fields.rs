@@ -3,7 +3,7 @@
 //! Clients disagree about case (`eTag` and `etag`, `PrimaryThumbprint`), so derived readers do
 //! not do. Errors name the field and never its value, which may be a key in the wrong place.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
@@ -70,6 +70,13 @@ impl Fields {
         self.take(name, "must be a whole number", |value| value.as_i64())
     }
 
+    /// A whole number of 32 bits.
+    pub(crate) fn small_integer(&mut self, name: &str) -> Result<Option<i32>, FieldError> {
+        self.take(name, "must be a whole number of 32 bits", |value| {
+            value.as_i64().and_then(|number| i32::try_from(number).ok())
+        })
+    }
+
     pub(crate) fn boolean(&mut self, name: &str) -> Result<Option<bool>, FieldError> {
         self.take(name, "must be true or false", |value| value.as_bool())
     }
@@ -79,6 +86,52 @@ impl Fields {
             Value::Object(map) => Some(map),
             _ => None,
         })
+    }
+
+    /// An object whose values are all of one kind. Its names keep their case.
+    pub(crate) fn map<T>(
+        &mut self,
+        name: &str,
+        problem: &str,
+        read: impl Fn(Value) -> Option<T>,
+    ) -> Result<Option<BTreeMap<String, T>>, FieldError> {
+        self.take(name, problem, |value| match value {
+            Value::Object(map) => map
+                .into_iter()
+                .map(|(name, value)| Some((name, read(value)?)))
+                .collect::<Option<BTreeMap<String, T>>>(),
+            _ => None,
+        })
+    }
+
+    /// An object of texts.
+    pub(crate) fn texts(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, FieldError> {
+        self.map(name, "must be an object of strings", |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// A list of objects.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(Fields) -> Result<T, FieldError>,
+    ) -> Result<Option<Vec<T>>, FieldError> {
+        let path = self.full(name);
+        match self.present(name) {
+            None => Ok(None),
+            Some(Value::Array(items)) => items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| Self::of(item, &format!("{path}[{index}]")).and_then(&read))
+                .collect::<Result<Vec<T>, FieldError>>()
+                .map(Some),
+            Some(_) => Err(error(path, "must be a list")),
+        }
     }
 
     pub(crate) fn strings(&mut self, name: &str) -> Result<Option<Vec<String>>, FieldError> {
@@ -207,6 +260,23 @@ mod tests {
             found.to_string(),
             "authentication.symmetricKey must be an object"
         );
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_named_by_its_place() {
+        let mut fields = Fields::of(json!({"devices": [{"id": "a"}, {"id": 1}]}), "").unwrap();
+        let read = |mut item: Fields| item.string("id");
+        let found = fields.list("devices", read).unwrap_err();
+        assert_eq!(found.to_string(), "devices[1].id must be a string");
+    }
+
+    #[test]
+    fn a_map_keeps_the_case_of_its_names_and_has_one_kind_of_value() {
+        let object = json!({"labels": {"Room": "4"}, "other": {"a": 1}});
+        let mut fields = Fields::of(object, "").unwrap();
+        assert_eq!(fields.texts("LABELS").unwrap().unwrap()["Room"], "4");
+        let found = fields.texts("other").unwrap_err();
+        assert_eq!(found.to_string(), "other must be an object of strings");
     }
 
     #[test]

@@ -9,8 +9,10 @@
 pub mod api_version;
 mod authentication;
 mod bulk;
+mod configuration;
 mod connection_string;
 pub mod device_id;
+mod envelope;
 mod error;
 pub mod etag;
 mod export;
@@ -18,7 +20,9 @@ pub mod export_line;
 mod fields;
 pub mod headers;
 mod identity;
+mod key_rotation;
 pub mod limits;
+mod module;
 pub mod path;
 mod rules;
 pub mod sas;
@@ -30,11 +34,19 @@ pub mod wire_time;
 
 pub use authentication::{AuthType, Authentication, SymmetricKey, X509Thumbprint};
 pub use bulk::{BulkError, BulkResult, BulkWarning};
+pub use configuration::{
+    Configuration, ConfigurationContent, ConfigurationMetrics, QueriesTest, QueriesTestResult,
+};
 pub use connection_string::{ConnectionString, ConnectionStringError, is_host};
+pub use envelope::NumberedErrorBody;
 pub use error::{ErrorBody, ErrorCode, HubAnswer};
 pub use export::{ExportImportDevice, ImportMode, Properties};
 pub use fields::FieldError;
 pub use identity::{Capabilities, ConnectionState, Device, Status};
+pub use key_rotation::{
+    KeyOwner, KeyRotation, KeyRotationError, KeyRotationResult, PolicyKey, RotatedKeys,
+};
+pub use module::Module;
 pub use rules::{MAX_STATUS_REASON, Violation};
 pub use secret::{InvalidKey, NoRandomness, Secret};
 pub use statistics::{RegistryStatistics, ServiceStatistics};

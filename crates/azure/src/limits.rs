@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 pub const MAX_TAGS: usize = 8 * 1024;
 /// Most bytes of desired properties.
 pub const MAX_DESIRED: usize = 32 * 1024;
+/// Most bytes of reported properties.
+pub const MAX_REPORTED: usize = 32 * 1024;
 /// Most bytes of one string.
 pub const MAX_STRING: usize = 4 * 1024;
 /// Most bytes of one name.
@@ -24,7 +26,7 @@ pub enum LimitError {
     /// Too many bytes in all.
     #[error("{what} has {size} bytes, {limit} are allowed")]
     TooLarge {
-        /// `tags` or `properties.desired`.
+        /// `tags`, `properties.desired` or `properties.reported`.
         what: &'static str,
         /// The size as the hub counts it.
         size: usize,
@@ -55,6 +57,11 @@ pub fn check_tags(tags: &Map<String, Value>) -> Result<(), LimitError> {
 /// Checks desired properties, given without `$metadata` and `$version`.
 pub fn check_desired(desired: &Map<String, Value>) -> Result<(), LimitError> {
     check("properties.desired", desired, MAX_DESIRED)
+}
+
+/// Checks reported properties, given without `$metadata` and `$version`.
+pub fn check_reported(reported: &Map<String, Value>) -> Result<(), LimitError> {
+    check("properties.reported", reported, MAX_REPORTED)
 }
 
 fn check(what: &'static str, map: &Map<String, Value>, limit: usize) -> Result<(), LimitError> {

@@ -34,6 +34,12 @@ impl Violation {
         device_id::check(id).map_err(|invalid| Self::argument(invalid.to_string()))
     }
 
+    /// Checks a module id. It is made of the same characters as a device's.
+    pub fn check_module_id(id: &str) -> Result<(), Self> {
+        device_id::check(id)
+            .map_err(|invalid| Self::argument(invalid.to_string().replacen("device", "module", 1)))
+    }
+
     /// Checks a status reason.
     pub fn check_reason(reason: Option<&str>) -> Result<(), Self> {
         match reason {
@@ -152,6 +158,13 @@ mod tests {
         assert_eq!(check(&"aB".repeat(20)), Ok(()));
         assert_eq!(check(&"0".repeat(64)), Ok(()));
         assert_eq!(check("AA:BB"), Err(ErrorCode::StringIsNotThumbprint));
+    }
+
+    #[test]
+    fn a_module_id_is_named_as_one() {
+        assert!(Violation::check_module_id("$edgeAgent").is_ok());
+        let text = Violation::check_module_id("a b").unwrap_err().text;
+        assert!(text.starts_with("the module id has a character"), "{text}");
     }
 
     #[test]

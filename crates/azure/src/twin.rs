@@ -28,10 +28,13 @@ pub struct Twin {
     /// The device's id.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub device_id: String,
+    /// The module's id, where the twin is a module's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module_id: Option<String>,
     /// Changes on writes of tags or desired only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// The etag of the device identity: tells that the identity changed without reading it.
+    /// The etag of the identity (the module's, where the twin is a module's): tells that the identity changed without reading it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_etag: Option<String>,
     /// Whether the device may connect.
@@ -115,6 +118,7 @@ impl Twin {
     fn read(mut fields: Fields) -> Result<Self, FieldError> {
         Ok(Self {
             device_id: fields.string("deviceId")?.unwrap_or_default(),
+            module_id: fields.filled("moduleId")?,
             etag: fields.string("etag")?,
             device_etag: fields.string("deviceEtag")?,
             status: fields.choice("status")?,

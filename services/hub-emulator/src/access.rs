@@ -183,6 +183,18 @@ impl Access {
     }
 }
 
+/// Refuses callers with a shared access signature where the real hub does: modules of a device
+/// that is disabled or not there are out of their reach. A bearer token is let through.
+pub(crate) fn check_modules(header: Option<&str>, record: Option<&Record>) -> Result<(), Refusal> {
+    let is_signed = header.is_some_and(|text| text.starts_with("SharedAccessSignature"));
+    match record {
+        Some(record) if record.status == Status::Enabled => Ok(()),
+        _ if !is_signed => Ok(()),
+        Some(_) => Err(refuse("the modules' device is disabled")),
+        None => Err(refuse("the modules' device is not there")),
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<Secret>, StartError> {
     let text = std::fs::read_to_string(path).map_err(|source| StartError::File {
         path: path.to_owned(),
@@ -213,6 +225,7 @@ mod tests {
     use hubshift_azure::sas;
 
     use super::*;
+    use crate::registry::sample;
 
     const HOST: &str = "127.0.0.1:8443";
 
@@ -257,6 +270,20 @@ mod tests {
             &read
         ));
         assert!(!allowed("other:8443", "iothubowner", &key("A"), &read));
+    }
+
+    #[test]
+    fn modules_are_out_of_reach_by_signature_where_their_device_is() {
+        let disabled = Record {
+            status: Status::Disabled,
+            ..sample("d")
+        };
+        let (signed, bearer) = (Some("SharedAccessSignature sr=h"), Some("Bearer abc"));
+        assert!(check_modules(signed, Some(&sample("d"))).is_ok());
+        assert!(check_modules(signed, Some(&disabled)).is_err());
+        assert!(check_modules(signed, None).is_err());
+        assert!(check_modules(bearer, Some(&disabled)).is_ok());
+        assert!(check_modules(bearer, None).is_ok());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use hubshift_azure::limits::LimitError;
-use hubshift_azure::{ErrorBody, ErrorCode, FieldError, NoRandomness, Violation, etag, headers};
+use hubshift_azure::{
+    ErrorBody, ErrorCode, FieldError, NoRandomness, NumberedErrorBody, Violation, etag, headers,
+};
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -13,6 +15,18 @@ use uuid::Uuid;
 pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
     pub(crate) words: String,
+    envelope: Envelope,
+}
+
+/// The shapes that the real hub's errors come in. The header names the error in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Envelope {
+    /// The first: name and words in one text.
+    Named,
+    /// The second: number and words.
+    Numbered,
+    /// The second as text inside the first.
+    Nested,
 }
 
 /// An answer.
@@ -28,6 +42,23 @@ impl Refusal {
         Self {
             code,
             words: words.into(),
+            envelope: Envelope::Named,
+        }
+    }
+
+    /// The same in the second envelope.
+    pub(crate) fn numbered(self) -> Self {
+        Self {
+            envelope: Envelope::Numbered,
+            ..self
+        }
+    }
+
+    /// The same in the second envelope inside the first.
+    pub(crate) fn nested(self) -> Self {
+        Self {
+            envelope: Envelope::Nested,
+            ..self
         }
     }
 
@@ -50,11 +81,9 @@ impl Refusal {
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
-        let tracking = Uuid::new_v4().simple().to_string();
-        let body = ErrorBody::new(self.code, &self.words, &tracking, OffsetDateTime::now_utc());
         let status =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        match Answer::json(&body) {
+        match self.body() {
             Ok(answer) => Answer { status, ..answer }
                 .with(headers::ERROR_CODE, self.code.name())
                 .into_response(),
@@ -64,6 +93,19 @@ impl Refusal {
                 body: None,
             }
             .into_response(),
+        }
+    }
+
+    fn body(&self) -> Result<Answer, Self> {
+        let tracking = Uuid::new_v4().simple().to_string();
+        let now = OffsetDateTime::now_utc();
+        let numbered = NumberedErrorBody::new(self.code, &self.words, &tracking, now);
+        match self.envelope {
+            Envelope::Named => {
+                Answer::json(&ErrorBody::new(self.code, &self.words, &tracking, now))
+            }
+            Envelope::Numbered => Answer::json(&numbered),
+            Envelope::Nested => Answer::json(&numbered.nested()),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The registry on disk: a journal of JSON lines, one for each write, each with the whole record.
+//! The registry on disk: a journal of JSON lines, one for each write, each with the whole record
+//! of a device and its modules, or with a whole configuration.
 //!
 //! Durable: every acknowledged write, against the death of the process (not of the machine:
 //! lines are written, not synced). At load the journal is folded and written anew, so that it
@@ -9,6 +10,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use hubshift_azure::Configuration;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -19,20 +21,55 @@ use crate::start_error::StartError;
 /// All records by device id.
 pub(crate) type Records = BTreeMap<String, Record>;
 
+/// All configurations by id.
+pub(crate) type Configurations = BTreeMap<String, Configuration>;
+
+/// Everything that the journal keeps.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) records: Records,
+    pub(crate) configurations: Configurations,
+}
+
+impl Kept {
+    /// Repeats one write.
+    fn take(&mut self, stored: Stored) {
+        match stored {
+            Stored::Put(record) => {
+                self.records.insert(record.device_id.clone(), *record);
+            }
+            Stored::Delete(device_id) => {
+                self.records.remove(&device_id);
+            }
+            Stored::PutConfiguration(configuration) => {
+                let id = configuration.id.clone();
+                self.configurations.insert(id, *configuration);
+            }
+            Stored::DeleteConfiguration(id) => {
+                self.configurations.remove(&id);
+            }
+        }
+    }
+}
+
 /// One write, to be written.
 #[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Entry<'a> {
     Put(&'a Record),
     Delete(&'a str),
+    PutConfiguration(&'a Configuration),
+    DeleteConfiguration(&'a str),
 }
 
 /// One write, read back.
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Stored {
     Put(Box<Record>),
     Delete(String),
+    PutConfiguration(Box<Configuration>),
+    DeleteConfiguration(String),
 }
 
 /// A data file that is ours alone, read but not yet written.
@@ -54,30 +91,32 @@ pub(crate) struct Journal {
 
 impl DataFile {
     /// Locks and reads the file; there may be none yet.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Records), StartError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Kept), StartError> {
         let lock = lock(path)?;
         let text = match std::fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(file_error(path, "cannot be read", source)),
         };
-        let records = fold(path, &text)?;
+        let kept = fold(path, &text)?;
         Ok((
             Self {
                 path: path.to_owned(),
                 lock,
             },
-            records,
+            kept,
         ))
     }
 
-    /// Writes the file anew with these records and opens it for more.
-    pub(crate) fn start(self, records: &Records) -> Result<Journal, StartError> {
+    /// Writes the file anew with this and opens it for more.
+    pub(crate) fn start(self, kept: &Kept) -> Result<Journal, StartError> {
         let cannot = |source| file_error(&self.path, "cannot be written", source);
         private_file::replace(&self.path, |out| {
+            let records = kept.records.values().map(Entry::Put);
+            let configurations = kept.configurations.values().map(Entry::PutConfiguration);
             records
-                .values()
-                .try_for_each(|record| out.write_all(&put_line(record)?))
+                .chain(configurations)
+                .try_for_each(|entry| out.write_all(&line(&entry)?))
         })
         .map_err(cannot)?;
         let file = private_file::append(&self.path).map_err(cannot)?;
@@ -94,12 +133,22 @@ impl DataFile {
 impl Journal {
     /// Writes that a record is now so.
     pub(crate) fn put(&mut self, record: &Record) -> io::Result<()> {
-        self.append(&put_line(record)?)
+        self.append(&line(&Entry::Put(record))?)
     }
 
     /// Writes that a device is gone.
     pub(crate) fn delete(&mut self, device_id: &str) -> io::Result<()> {
         self.append(&line(&Entry::Delete(device_id))?)
+    }
+
+    /// Writes that a configuration is now so.
+    pub(crate) fn put_configuration(&mut self, configuration: &Configuration) -> io::Result<()> {
+        self.append(&line(&Entry::PutConfiguration(configuration))?)
+    }
+
+    /// Writes that a configuration is gone.
+    pub(crate) fn delete_configuration(&mut self, id: &str) -> io::Result<()> {
+        self.append(&line(&Entry::DeleteConfiguration(id))?)
     }
 
     /// A line that is not whole is taken back, or else the next one would be lost with it.
@@ -120,27 +169,18 @@ impl Journal {
     }
 }
 
-fn put_line(record: &Record) -> io::Result<Vec<u8>> {
-    line(&Entry::Put(record))
-}
-
 fn line(entry: &Entry<'_>) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');
     Ok(line)
 }
 
-fn fold(path: &Path, text: &[u8]) -> Result<Records, StartError> {
-    let mut records = Records::new();
+fn fold(path: &Path, text: &[u8]) -> Result<Kept, StartError> {
+    let mut kept = Kept::default();
     let mut lines = text.split(|byte| *byte == b'\n').enumerate().peekable();
     while let Some((index, line)) = lines.next() {
         match serde_json::from_slice(line) {
-            Ok(Stored::Put(record)) => {
-                records.insert(record.device_id.clone(), *record);
-            }
-            Ok(Stored::Delete(device_id)) => {
-                records.remove(&device_id);
-            }
+            Ok(stored) => kept.take(stored),
             Err(_) if lines.peek().is_none() => {
                 if !line.is_empty() {
                     warn!(path = %path.display(), "dropped a torn last line");
@@ -154,7 +194,7 @@ fn fold(path: &Path, text: &[u8]) -> Result<Records, StartError> {
             }
         }
     }
-    Ok(records)
+    Ok(kept)
 }
 
 fn lock(path: &Path) -> Result<File, StartError> {
@@ -184,12 +224,16 @@ mod tests {
     use crate::registry::sample;
 
     fn journal(path: &Path) -> Journal {
-        let (file, records) = DataFile::open(path).unwrap();
-        file.start(&records).unwrap()
+        let (file, kept) = DataFile::open(path).unwrap();
+        file.start(&kept).unwrap()
     }
 
     fn load(path: &Path) -> Result<Vec<String>, StartError> {
-        DataFile::open(path).map(|(_, records)| records.into_keys().collect())
+        DataFile::open(path).map(|(_, kept)| kept.records.into_keys().collect())
+    }
+
+    fn put_line(record: &Record) -> io::Result<Vec<u8>> {
+        line(&Entry::Put(record))
     }
 
     #[test]
@@ -238,5 +282,46 @@ mod tests {
         drop(open);
         drop(journal(&path));
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn configurations_are_kept_beside_devices() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.jsonl");
+        let mut open = journal(&path);
+        open.put(&sample("a")).unwrap();
+        for id in ["one", "two"] {
+            let configuration = Configuration {
+                id: id.to_owned(),
+                priority: Some(7),
+                ..Configuration::default()
+            };
+            open.put_configuration(&configuration).unwrap();
+        }
+        open.delete_configuration("one").unwrap();
+        drop(open);
+        drop(journal(&path));
+        let (_, kept) = DataFile::open(&path).unwrap();
+        assert_eq!(kept.records.len(), 1);
+        assert_eq!(kept.configurations.len(), 1);
+        assert_eq!(kept.configurations["two"].priority, Some(7));
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_modules_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.jsonl");
+        let mut line: serde_json::Value =
+            serde_json::from_slice(&put_line(&sample("a")).unwrap()).unwrap();
+        let record = line["put"].as_object_mut().unwrap();
+        for field in ["modules", "device_scope", "parent_scopes"] {
+            assert!(record.remove(field).is_some(), "{field}");
+        }
+        let twin = record["twin"].as_object_mut().unwrap();
+        for field in ["reported", "reported_writes", "reported_metadata"] {
+            assert!(twin.remove(field).is_some(), "{field}");
+        }
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        assert_eq!(load(&path).unwrap(), ["a"]);
     }
 }

@@ -6,6 +6,7 @@
 mod entra;
 mod job;
 mod query;
+mod registry;
 mod throttle;
 
 use std::convert::Infallible;
@@ -18,6 +19,7 @@ use crate::outage::OutageMode;
 pub use entra::EntraOptions;
 pub use job::JobOptions;
 pub use query::QueryOptions;
+pub use registry::RegistryOptions;
 pub use throttle::ThrottleOptions;
 
 /// How to run an emulated hub.
@@ -89,6 +91,10 @@ pub struct Options {
     )]
     pub outage: OutageMode,
 
+    /// The registry.
+    #[command(flatten)]
+    pub registry: RegistryOptions,
+
     /// Quotas.
     #[command(flatten)]
     pub throttle: ThrottleOptions,
@@ -121,6 +127,7 @@ impl Options {
             seed: None,
             admin: None,
             outage: OutageMode::None,
+            registry: RegistryOptions::default(),
             throttle: ThrottleOptions::default(),
             query: QueryOptions::default(),
             job: JobOptions::default(),

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +16,11 @@ use tracing::{info, warn};
 use crate::access::Access;
 use crate::admin;
 use crate::app::App;
-use crate::journal::{DataFile, Records};
+use crate::dump::dump;
+use crate::journal::{DataFile, Kept};
 use crate::options::Options;
 use crate::outage::{Outage, OutageMode, OutageScope, OutageSwitch};
+use crate::private_file;
 use crate::registry::{Marks, Registry};
 use crate::seed;
 use crate::server::Server;
@@ -46,13 +49,29 @@ pub struct Running {
 }
 
 /// Runs a hub until cancelled. Prints `listening https://HOST:PORT` (and `admin http://ADDR`)
-/// on standard output when it is ready.
+/// on standard output when it is ready, and writes the registry to `--dump` when it has stopped.
 pub async fn run(options: Options, cancel: CancellationToken) -> anyhow::Result<()> {
+    let dump = options.registry.dump.clone();
     let hub = Emulator::start(options).await?;
     announce(&hub)?;
     cancel.cancelled().await;
+    let app = Arc::clone(&hub.app);
     hub.stop().await;
+    if let Some(path) = dump {
+        write_dump(&app, &path)?;
+    }
     Ok(())
+}
+
+fn write_dump(app: &App, path: &Path) -> Result<(), StartError> {
+    let registry = app.registry();
+    private_file::replace(path, |mut out| dump(&registry, &mut out)).map_err(|source| {
+        StartError::File {
+            path: path.to_owned(),
+            what: "the dump cannot be written",
+            source,
+        }
+    })
 }
 
 fn announce(hub: &Running) -> std::io::Result<()> {
@@ -209,23 +228,27 @@ fn address(listener: &TcpListener, addr: SocketAddr) -> Result<SocketAddr, Start
         .map_err(|source| StartError::Bind { addr, source })
 }
 
-/// The devices of the data file; a seed fills an empty registry only.
+/// What is in the data file; a seed fills an empty registry only.
 fn registry(options: &Options) -> Result<Registry, StartError> {
-    let (file, mut records) = match &options.data {
-        Some(path) => DataFile::open(path).map(|(file, records)| (Some(file), records))?,
-        None => (None, Records::new()),
+    let (file, mut kept) = match &options.data {
+        Some(path) => DataFile::open(path).map(|(file, kept)| (Some(file), kept))?,
+        None => (None, Kept::default()),
     };
     let mut marks = Marks::new().map_err(|_| StartError::NoRandomness)?;
     match &options.seed {
-        Some(seed) if records.is_empty() => records = seed::load(seed, &mut marks)?,
+        Some(seed) if kept.records.is_empty() => {
+            (kept.records, marks) = seed::load(seed, marks, &options.registry)?;
+        }
         Some(_) => info!(
-            devices = records.len(),
+            devices = kept.records.len(),
             "not seeded: there are devices already"
         ),
         None => {}
     }
-    let journal = file.map(|file| file.start(&records)).transpose()?;
-    Ok(Registry::new(records, journal, marks))
+    let journal = file.map(|file| file.start(&kept)).transpose()?;
+    Ok(Registry::new(kept.records, journal, marks)
+        .with_configurations(kept.configurations)
+        .with_options(options.registry.clone()))
 }
 
 async fn serve_admin(listener: TcpListener, app: Arc<App>, cancel: CancellationToken) {

@@ -113,14 +113,18 @@ async fn too_many_and_repeated_devices_are_refused_as_a_whole() {
         (400, "DeviceDefinedMultipleTimes")
     );
     assert_eq!(hub.get("/devices").await.body, json!([]));
-    let hundred: Vec<Value> = (0..100).map(|n| json!({"id": format!("d{n}")})).collect();
+    let hundred: Vec<Value> = (0..100)
+        .map(|n| json!({"id": format!("d{n}"), "status": "enabled"}))
+        .collect();
     assert_eq!(hub.post("/devices", json!(hundred)).await.code(), 200);
 }
 
 #[tokio::test]
 async fn pages_follow_the_ids_and_the_last_has_no_continuation() {
     let hub = hub().await;
-    let many: Vec<Value> = (0..25).map(|n| json!({"id": format!("d{n:02}")})).collect();
+    let many: Vec<Value> = (0..25)
+        .map(|n| json!({"id": format!("d{n:02}"), "status": "enabled"}))
+        .collect();
     hub.post("/devices", json!(many)).await;
     let text = "select * from devices";
     let mut ids = Vec::new();
@@ -153,8 +157,8 @@ async fn pages_follow_the_ids_and_the_last_has_no_continuation() {
 #[tokio::test]
 async fn a_full_last_page_has_no_continuation_either() {
     let hub = hub().await;
-    hub.post("/devices", json!([{"id": "a"}, {"id": "b"}]))
-        .await;
+    let two = json!([{"id": "a", "status": "enabled"}, {"id": "b", "status": "enabled"}]);
+    hub.post("/devices", two).await;
     let page = query(
         &hub,
         "select * from devices",

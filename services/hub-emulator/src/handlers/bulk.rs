@@ -1,4 +1,5 @@
-//! Up to 100 devices in one call. Entries stand alone: one that fails does not stop the others.
+//! Up to 100 devices and modules in one call. Entries stand alone: one that fails does not stop
+//! the others.
 
 use std::collections::HashSet;
 
@@ -73,8 +74,16 @@ fn error(entry: &ExportImportDevice, refusal: Refusal) -> BulkError {
     BulkError {
         device_id: entry.id.clone(),
         module_id: entry.module_id.clone(),
-        error_code: refusal.code.name().to_owned(),
+        error_code: listed(refusal.code).name().to_owned(),
         error_status: refusal.words,
         operation: Some(entry.mode().as_str().to_owned()),
+    }
+}
+
+/// The API's list of what stands in such a result has no name for thumbprints.
+fn listed(code: ErrorCode) -> ErrorCode {
+    match code {
+        ErrorCode::StringIsNotThumbprint => ErrorCode::ArgumentInvalid,
+        other => other,
     }
 }

@@ -41,15 +41,19 @@ pub(crate) fn run(
         Operation::GetTwin(id) => twins::get(app, &id),
         Operation::PatchTwin(id) => twins::write(app, &id, TwinWrite::Patch, if_match(head), body),
         Operation::PutTwin(id) => twins::write(app, &id, TwinWrite::Replace, if_match(head), body),
-        Operation::RegenerateKeys => keys::regenerate(app, body),
-        Operation::InvokeMethod(id) => methods::invoke(app, &id, None),
-        Operation::InvokeModuleMethod(id, module) => methods::invoke(app, &id, Some(&module)),
+        Operation::RegenerateKeys => keys::regenerate(app, head, body),
+        Operation::InvokeMethod(id) => methods::invoke(app, &id, None, body),
+        Operation::InvokeModuleMethod(id, module) => methods::invoke(app, &id, Some(&module), body),
         Operation::PurgeCommands(id) => methods::purge(app, &id),
-        Operation::ListModules(id) => modules::list(app, &id),
-        Operation::GetModule(id, module) => modules::get(app, &id, &module),
-        Operation::PutModule(id, module) => modules::put(app, &id, &module, if_match(head), body),
-        Operation::DeleteModule(id, module) => modules::delete(app, &id, &module, if_match(head)),
-        Operation::GetModuleTwin(id, module) => twins::get_module(app, &id, &module),
+        Operation::ListModules(id) => modules::list(app, head, &id),
+        Operation::GetModule(id, module) => modules::get(app, head, (&id, &module)),
+        Operation::PutModule(id, module) => {
+            modules::put(app, head, (&id, &module), if_match(head), body)
+        }
+        Operation::DeleteModule(id, module) => {
+            modules::delete(app, head, (&id, &module), if_match(head))
+        }
+        Operation::GetModuleTwin(id, module) => twins::get_module(app, (&id, &module)),
         Operation::PatchModuleTwin(id, module) => {
             twins::write_module(app, (&id, &module), TwinWrite::Patch, if_match(head), body)
         }
@@ -62,9 +66,11 @@ pub(crate) fn run(
         ),
         Operation::ListConfigurations => configurations::list(app, app::parameter(head, "top")),
         Operation::GetConfiguration(id) => configurations::get(app, &id),
-        Operation::PutConfiguration(id) => configurations::put(app, &id, if_match(head), body),
+        Operation::PutConfiguration(id) => {
+            configurations::put(app, &id, app::text(head, "if-match"), body)
+        }
         Operation::DeleteConfiguration(id) => configurations::delete(app, &id, if_match(head)),
-        Operation::TestQueries => configurations::test_queries(body),
+        Operation::TestQueries => configurations::test_conditions(body),
         Operation::ApplyConfiguration(id) => configurations::apply(app, &id, body),
         Operation::CreateJob => jobs::create(app, body),
         Operation::ListJobs => jobs::list(app),

@@ -1,9 +1,9 @@
-//! Twins.
+//! Twins of devices and modules. What services send of reported properties is left out.
 
 use hubshift_azure::Twin;
 use hubshift_azure::etag::IfMatch;
 
-use super::{not_there_yet, parse};
+use super::parse;
 use crate::answer::{Answer, Refusal};
 use crate::app::App;
 use crate::registry::TwinWrite;
@@ -28,16 +28,22 @@ pub(super) fn write(
     Ok(Answer::json(&twin)?.with_etag(&etag))
 }
 
-pub(super) fn get_module(_app: &App, _id: &str, _module: &str) -> Result<Answer, Refusal> {
-    not_there_yet()
+pub(super) fn get_module(app: &App, key: (&str, &str)) -> Result<Answer, Refusal> {
+    let registry = app.registry();
+    let module = registry.module(key)?;
+    Ok(Answer::json(&module.shown_twin(key.0))?.with_etag(&module.twin.etag()))
 }
 
 pub(super) fn write_module(
-    _app: &App,
-    _key: (&str, &str),
-    _how: TwinWrite,
-    _if_match: Option<IfMatch>,
-    _body: &[u8],
+    app: &App,
+    key: (&str, &str),
+    how: TwinWrite,
+    if_match: Option<IfMatch>,
+    body: &[u8],
 ) -> Result<Answer, Refusal> {
-    not_there_yet()
+    let twin = parse(body, Twin::from_value)?;
+    let if_match = if_match.unwrap_or(IfMatch::Any);
+    let mut registry = app.registry();
+    let (twin, etag) = registry.write_module_twin(key, twin.into(), how, &if_match)?;
+    Ok(Answer::json(&twin)?.with_etag(&etag))
 }

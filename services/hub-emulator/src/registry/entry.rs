@@ -1,88 +1,73 @@
 //! Entries of bulk calls and import jobs: one device or module and what to do with it.
+//!
+//! What is common to devices and modules is here: which action a mode is. What an action does to
+//! either is in a file of its own.
+
+mod device;
+mod module;
 
 use hubshift_azure::etag::IfMatch;
 use hubshift_azure::{ErrorCode, ExportImportDevice, ImportMode};
-use time::OffsetDateTime;
 
-use super::{Record, Registry, TwinChange, TwinWrite};
+use super::{Registry, TwinChange};
 use crate::answer::Refusal;
 
 impl Registry {
     /// Carries one entry out, whole or not at all.
     pub(crate) fn apply(&mut self, entry: &ExportImportDevice) -> Result<(), Refusal> {
-        apply(self, entry)
-    }
-
-    /// Everything as an export job writes it: devices in the order of their ids, each followed by
-    /// its modules.
-    #[allow(dead_code, reason = "the export job comes with it")]
-    pub(crate) fn entries(&self) -> impl Iterator<Item = ExportImportDevice> {
-        self.records.values().map(Record::entry)
-    }
-}
-
-fn apply(registry: &mut Registry, entry: &ExportImportDevice) -> Result<(), Refusal> {
-    if entry.module_id.is_some() {
-        return Err(Refusal::new(
-            ErrorCode::ArgumentInvalid,
-            "modules are not supported",
-        ));
-    }
-    match entry.mode() {
-        ImportMode::Create => create(registry, entry),
-        ImportMode::Update => update(registry, entry, &IfMatch::Any),
-        ImportMode::UpdateIfMatchETag => update(registry, entry, &etag(entry)?),
-        ImportMode::CreateOrUpdate => match registry.get(&entry.id) {
-            Ok(_) => update(registry, entry, &IfMatch::Any),
-            Err(_) => create(registry, entry),
-        },
-        ImportMode::CreateOrUpdateIfMatchETag => match registry.get(&entry.id) {
-            Ok(_) => update(registry, entry, &etag(entry)?),
-            Err(_) => create(registry, entry),
-        },
-        ImportMode::Delete => registry.delete_device(&entry.id, &IfMatch::Any),
-        ImportMode::DeleteIfMatchETag => registry.delete_device(&entry.id, &etag(entry)?),
-        ImportMode::UpdateTwin => update_twin(registry, entry, &IfMatch::Any),
-        ImportMode::UpdateTwinIfMatchETag => {
-            let twin_etag = entry
-                .twin_etag
-                .as_deref()
-                .ok_or_else(|| missing("twinETag"))?;
-            update_twin(registry, entry, &IfMatch::parse(twin_etag))
+        match &entry.module_id {
+            None => device::apply(self, entry),
+            Some(module_id) => module::apply(self, entry, (&entry.id, module_id)),
         }
     }
+
+    fn change(&self, entry: &ExportImportDevice) -> TwinChange {
+        TwinChange::of_entry(entry, self.options.import_reported)
+    }
 }
 
-fn create(registry: &mut Registry, entry: &ExportImportDevice) -> Result<(), Refusal> {
-    let record = registry.created(&entry.id, entry.into(), entry.into())?;
-    registry.commit(record)
+/// What an entry asks for, given whether its identity is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Action {
+    Create,
+    /// Identity and, where the entry has any, tags and properties: one change.
+    Update {
+        identity: IfMatch,
+        twin: IfMatch,
+    },
+    Delete(IfMatch),
+    UpdateTwin(IfMatch),
 }
 
-/// Identity and, where the entry has any, tags and desired: one change.
-fn update(
-    registry: &mut Registry,
-    entry: &ExportImportDevice,
-    if_match: &IfMatch,
-) -> Result<(), Refusal> {
-    let record = registry.updated(&entry.id, entry.into(), if_match)?;
-    let change = TwinChange::from(entry);
-    let record = if change.is_empty() {
-        record
-    } else {
-        let twin = record.twin.replaced(change, OffsetDateTime::now_utc())?;
-        Record { twin, ..record }
-    };
-    registry.commit(record)
-}
+impl Action {
+    fn of(entry: &ExportImportDevice, is_there: bool) -> Result<Self, Refusal> {
+        let update = Self::Update {
+            identity: IfMatch::Any,
+            twin: IfMatch::Any,
+        };
+        Ok(match entry.mode() {
+            ImportMode::Create => Self::Create,
+            ImportMode::Update => update,
+            ImportMode::UpdateIfMatchETag => Self::update_if_match(entry)?,
+            ImportMode::CreateOrUpdate if is_there => update,
+            ImportMode::CreateOrUpdateIfMatchETag if is_there => Self::update_if_match(entry)?,
+            ImportMode::CreateOrUpdate | ImportMode::CreateOrUpdateIfMatchETag => Self::Create,
+            ImportMode::Delete => Self::Delete(IfMatch::Any),
+            ImportMode::DeleteIfMatchETag => Self::Delete(etag(entry)?),
+            ImportMode::UpdateTwin => Self::UpdateTwin(IfMatch::Any),
+            ImportMode::UpdateTwinIfMatchETag => {
+                Self::UpdateTwin(twin_etag(entry).ok_or_else(|| missing("twinETag"))?)
+            }
+        })
+    }
 
-fn update_twin(
-    registry: &mut Registry,
-    entry: &ExportImportDevice,
-    if_match: &IfMatch,
-) -> Result<(), Refusal> {
-    registry
-        .write_twin(&entry.id, entry.into(), TwinWrite::Replace, if_match)
-        .map(|_| ())
+    /// The twin's etag is looked at where the entry has one.
+    fn update_if_match(entry: &ExportImportDevice) -> Result<Self, Refusal> {
+        Ok(Self::Update {
+            identity: etag(entry)?,
+            twin: twin_etag(entry).unwrap_or(IfMatch::Any),
+        })
+    }
 }
 
 fn etag(entry: &ExportImportDevice) -> Result<IfMatch, Refusal> {
@@ -93,6 +78,13 @@ fn etag(entry: &ExportImportDevice) -> Result<IfMatch, Refusal> {
         .ok_or_else(|| missing("eTag"))
 }
 
+fn twin_etag(entry: &ExportImportDevice) -> Option<IfMatch> {
+    entry.twin_etag.as_deref().map(IfMatch::parse)
+}
+
 fn missing(field: &str) -> Refusal {
     Refusal::new(ErrorCode::ArgumentNull, format!("{field} is missing"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,15 +2,19 @@
 //!
 //! A write replaces the identity as a whole. Where it says nothing of authentication, or leaves
 //! the keys out, the hub makes new ones, on an update too: that is the real hub's trap.
+//!
+//! Keeps true: an Edge device has the Edge runtime's modules, another device has none of them.
 
-use hubshift_azure::{
-    AuthType, Authentication, Device, ErrorCode, ExportImportDevice, Secret, Status, SymmetricKey,
-    Violation, X509Thumbprint, wire_time,
-};
+use std::collections::BTreeMap;
+
+use hubshift_azure::{Authentication, Device, ExportImportDevice, Status, Violation, wire_time};
 use time::OffsetDateTime;
 
+use super::authentication;
 use super::marks::Marks;
+use super::module::{self, ModuleRecord, SYSTEM_MODULES};
 use super::record::Record;
+use super::scope::Place;
 use super::twin_state::{TwinChange, TwinState};
 use crate::answer::Refusal;
 
@@ -20,7 +24,9 @@ pub(crate) struct IdentityBody {
     status: Option<Status>,
     status_reason: Option<String>,
     authentication: Option<Authentication>,
-    iot_edge: bool,
+    pub(super) iot_edge: bool,
+    pub(super) device_scope: Option<String>,
+    pub(super) parent_scopes: Vec<String>,
 }
 
 impl From<Device> for IdentityBody {
@@ -30,6 +36,8 @@ impl From<Device> for IdentityBody {
             status_reason: device.status_reason,
             authentication: device.authentication,
             iot_edge: device.capabilities.unwrap_or_default().iot_edge,
+            device_scope: device.device_scope,
+            parent_scopes: device.parent_scopes.unwrap_or_default(),
         }
     }
 }
@@ -41,35 +49,45 @@ impl From<&ExportImportDevice> for IdentityBody {
             status_reason: entry.status_reason.clone(),
             authentication: entry.authentication.clone(),
             iot_edge: entry.capabilities.unwrap_or_default().iot_edge,
+            device_scope: entry.device_scope.clone(),
+            parent_scopes: entry.parent_scopes.clone().unwrap_or_default(),
         }
     }
 }
 
-pub(crate) fn created(
+/// A new device at its place.
+pub(super) fn created(
     id: &str,
     body: IdentityBody,
+    place: Place,
     twin: TwinChange,
     marks: &mut Marks,
 ) -> Result<Record, Refusal> {
     Violation::check_id(id)?;
     Violation::check_reason(body.status_reason.as_deref())?;
     let twin = TwinState::new(twin, OffsetDateTime::now_utc())?;
-    Ok(Record {
+    let record = Record {
         device_id: id.to_owned(),
         generation_id: marks.generation(),
         etag: marks.etag(),
         status: body.status.unwrap_or(Status::Enabled),
         status_reason: body.status_reason,
         status_updated: wire_time::NEVER.to_owned(),
-        authentication: stored(body.authentication)?,
+        authentication: authentication::of_device(body.authentication)?,
         iot_edge: body.iot_edge,
+        device_scope: place.device_scope,
+        parent_scopes: place.parent_scopes,
         twin,
-    })
+        modules: BTreeMap::new(),
+    };
+    with_system_modules(record, marks)
 }
 
-pub(crate) fn updated(
+/// A device with another identity, at its new place.
+pub(super) fn updated(
     old: &Record,
     body: IdentityBody,
+    place: Place,
     marks: &mut Marks,
 ) -> Result<Record, Refusal> {
     Violation::check_reason(body.status_reason.as_deref())?;
@@ -79,54 +97,39 @@ pub(crate) fn updated(
     } else {
         wire_time::write(OffsetDateTime::now_utc())
     };
-    Ok(Record {
+    let record = Record {
         etag: marks.etag(),
         status,
         status_reason: body.status_reason,
         status_updated,
-        authentication: stored(body.authentication)?,
+        authentication: authentication::of_device(body.authentication)?,
         iot_edge: body.iot_edge,
+        device_scope: place.device_scope,
+        parent_scopes: place.parent_scopes,
         ..old.clone()
-    })
-}
-
-/// The authentication as the hub keeps it: both objects always there, keys made where missing.
-fn stored(given: Option<Authentication>) -> Result<Authentication, Refusal> {
-    let Some(given) = given else { return sas(None) };
-    Violation::check_authentication(&given)?;
-    let no_keys = Some(SymmetricKey::default());
-    match given.kind {
-        AuthType::Sas => sas(given.symmetric_key),
-        AuthType::SelfSigned => Ok(Authentication {
-            symmetric_key: no_keys,
-            ..given
-        }),
-        AuthType::CertificateAuthority => Ok(Authentication {
-            symmetric_key: no_keys,
-            x509_thumbprint: Some(X509Thumbprint::default()),
-            kind: given.kind,
-        }),
-        AuthType::None => Err(Refusal::new(
-            ErrorCode::ArgumentInvalid,
-            "a device cannot have authentication type none",
-        )),
-    }
-}
-
-fn sas(keys: Option<SymmetricKey>) -> Result<Authentication, Refusal> {
-    let keys = keys.unwrap_or_default();
-    let (primary, secondary) = match (keys.primary_key, keys.secondary_key) {
-        (Some(primary), Some(secondary)) => (primary, secondary),
-        _ => (Secret::generate()?, Secret::generate()?),
     };
-    Ok(Authentication {
-        x509_thumbprint: Some(X509Thumbprint::default()),
-        ..Authentication::sas(primary, secondary)
-    })
+    with_system_modules(record, marks)
+}
+
+/// The Edge runtime's modules come and go with the device's being an Edge device.
+fn with_system_modules(mut record: Record, marks: &mut Marks) -> Result<Record, Refusal> {
+    if !record.iot_edge {
+        record.modules.retain(|id, _| !module::is_system(id));
+        return Ok(record);
+    }
+    for id in SYSTEM_MODULES {
+        if !record.modules.contains_key(id) {
+            let system = ModuleRecord::system(id, marks)?;
+            record.modules.insert(id.to_owned(), system);
+        }
+    }
+    Ok(record)
 }
 
 #[cfg(test)]
 mod tests {
+    use hubshift_azure::Secret;
+
     use super::super::record::sample;
     use super::*;
 
@@ -139,11 +142,15 @@ mod tests {
         (primary.expose().to_owned(), secondary.expose().to_owned())
     }
 
+    fn update(old: &Record, body: IdentityBody) -> Record {
+        updated(old, body, Place::default(), &mut marks()).unwrap()
+    }
+
     #[test]
     fn an_update_without_authentication_makes_new_keys() {
-        let marks = &mut marks();
-        let first = created("d", IdentityBody::default(), TwinChange::default(), marks).unwrap();
-        let second = updated(&first, IdentityBody::default(), marks).unwrap();
+        let (body, twin) = (IdentityBody::default(), TwinChange::default());
+        let first = created("d", body, Place::default(), twin, &mut marks()).unwrap();
+        let second = update(&first, IdentityBody::default());
         assert_ne!(keys(&first), keys(&second));
         assert_ne!(first.etag, second.etag);
         assert_eq!(first.generation_id, second.generation_id);
@@ -156,7 +163,7 @@ mod tests {
             authentication: Some(Authentication::sas(key.clone(), key.clone())),
             ..IdentityBody::default()
         };
-        let record = updated(&sample("d"), body, &mut marks()).unwrap();
+        let record = update(&sample("d"), body);
         assert_eq!(
             keys(&record),
             (key.expose().to_owned(), key.expose().to_owned())
@@ -166,13 +173,28 @@ mod tests {
     #[test]
     fn the_time_of_a_status_moves_with_the_status_only() {
         let old = sample("d");
-        let same = updated(&old, IdentityBody::default(), &mut marks()).unwrap();
+        let same = update(&old, IdentityBody::default());
         assert_eq!(same.status_updated, wire_time::NEVER);
         let body = IdentityBody {
             status: Some(Status::Disabled),
             ..IdentityBody::default()
         };
-        let other = updated(&old, body, &mut marks()).unwrap();
-        assert_ne!(other.status_updated, wire_time::NEVER);
+        assert_ne!(update(&old, body).status_updated, wire_time::NEVER);
+    }
+
+    #[test]
+    fn the_modules_of_the_edge_runtime_come_and_go_and_others_stay() {
+        let mut old = sample("d");
+        let module = ModuleRecord::system("mine", &mut marks()).unwrap();
+        old.modules.insert("mine".to_owned(), module);
+        let edge = IdentityBody {
+            iot_edge: true,
+            ..IdentityBody::default()
+        };
+        let edge = update(&old, edge);
+        let ids: Vec<_> = edge.modules.keys().collect();
+        assert_eq!(ids, ["$edgeAgent", "$edgeHub", "mine"]);
+        let leaf = update(&edge, IdentityBody::default());
+        assert_eq!(leaf.modules.keys().collect::<Vec<_>>(), ["mine"]);
     }
 }

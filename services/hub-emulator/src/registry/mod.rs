@@ -1,31 +1,48 @@
-//! The devices that the hub knows.
+//! The devices and configurations that the hub knows.
 //!
 //! Owns the records, their journal and what devices did lately. A change is computed as a new
 //! record first, written to the journal second and seen by readers last: nobody sees what a
 //! crash would take back.
+//!
+//! Keeps true: a record of a device, its modules included, changes in `commit` and goes in
+//! `delete_device`, and nowhere else.
 
 mod activity;
+mod authentication;
+mod configuration;
+mod configurations;
+mod content;
+mod devices;
 mod entry;
 mod identity;
+mod key_rotation;
 mod marks;
+mod module;
+mod modules;
 mod record;
+mod scope;
 mod twin_state;
 
 use std::collections::HashMap;
 use std::ops::Bound;
 
 use hubshift_azure::etag::IfMatch;
-use hubshift_azure::{Device, ErrorCode, RegistryStatistics, ServiceStatistics, Status};
+use hubshift_azure::{
+    Device, ErrorCode, ExportImportDevice, RegistryStatistics, ServiceStatistics, Status,
+};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tracing::error;
 
 use crate::answer::Refusal;
-use crate::journal::{Journal, Records};
+use crate::journal::{Configurations, Journal, Records};
+use crate::options::RegistryOptions;
 
 pub(crate) use activity::Activity;
-pub(crate) use identity::{IdentityBody, created};
+pub(crate) use configuration::test_queries;
+pub(crate) use identity::IdentityBody;
 pub(crate) use marks::Marks;
+pub(crate) use module::{ModuleBody, ModuleRecord};
 pub(crate) use record::Record;
 #[cfg(test)]
 pub(crate) use record::sample;
@@ -40,22 +57,50 @@ pub(crate) enum TwinWrite {
     Replace,
 }
 
-/// All devices of the hub.
+/// All devices and configurations of the hub.
 pub(crate) struct Registry {
     records: Records,
+    configurations: Configurations,
     activities: HashMap<String, Activity>,
     journal: Option<Journal>,
     marks: Marks,
+    options: RegistryOptions,
 }
 
 impl Registry {
+    /// A registry without configurations that behaves as it does when nothing is said.
     pub(crate) fn new(records: Records, journal: Option<Journal>, marks: Marks) -> Self {
         Self {
             records,
+            configurations: Configurations::new(),
             activities: HashMap::new(),
             journal,
             marks,
+            options: RegistryOptions::default(),
         }
+    }
+
+    /// The same with these configurations.
+    pub(crate) fn with_configurations(self, configurations: Configurations) -> Self {
+        Self {
+            configurations,
+            ..self
+        }
+    }
+
+    /// The same, behaving so.
+    pub(crate) fn with_options(self, options: RegistryOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// How it behaves.
+    pub(crate) fn options(&self) -> &RegistryOptions {
+        &self.options
+    }
+
+    /// The records, and what makes the next marks.
+    pub(crate) fn into_records(self) -> (Records, Marks) {
+        (self.records, self.marks)
     }
 
     pub(crate) fn get(&self, id: &str) -> Result<&Record, Refusal> {
@@ -70,6 +115,12 @@ impl Registry {
         self.records
             .range::<str, _>((start, Bound::Unbounded))
             .map(|(_, record)| record)
+    }
+
+    /// Everything as an export job writes it: devices in the order of their ids, each followed by
+    /// its modules.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = ExportImportDevice> {
+        self.records.values().flat_map(Record::entries)
     }
 
     /// The identity as the hub shows it.
@@ -95,23 +146,7 @@ impl Registry {
             .or_insert_with(|| Activity::first(now));
     }
 
-    /// PUT of an identity: without `If-Match` it must not be there, with it it must.
-    pub(crate) fn put_device(
-        &mut self,
-        id: &str,
-        body: IdentityBody,
-        if_match: Option<&IfMatch>,
-    ) -> Result<Device, Refusal> {
-        let record = match if_match {
-            None => self.created(id, body, TwinChange::default())?,
-            Some(if_match) => self.updated(id, body, if_match)?,
-        };
-        let device = self.device(&record);
-        self.commit(record)?;
-        Ok(device)
-    }
-
-    /// DELETE of an identity and its twin.
+    /// DELETE of an identity, its twin and its modules.
     pub(crate) fn delete_device(&mut self, id: &str, if_match: &IfMatch) -> Result<(), Refusal> {
         self.get(id)?.check_etag(if_match)?;
         if let Some(journal) = &mut self.journal {
@@ -120,59 +155,6 @@ impl Registry {
         self.records.remove(id);
         self.activities.remove(id);
         Ok(())
-    }
-
-    /// PATCH or PUT of a twin.
-    pub(crate) fn write_twin(
-        &mut self,
-        id: &str,
-        change: TwinChange,
-        write: TwinWrite,
-        if_match: &IfMatch,
-    ) -> Result<(Value, String), Refusal> {
-        let old = self.get(id)?;
-        old.check_twin_etag(if_match)?;
-        let now = OffsetDateTime::now_utc();
-        let twin = match write {
-            TwinWrite::Patch => old.twin.patched(change, now)?,
-            TwinWrite::Replace => old.twin.replaced(change, now)?,
-        };
-        let record = Record {
-            twin,
-            ..old.clone()
-        };
-        let shown = (self.twin(&record), record.twin.etag());
-        self.commit(record)?;
-        Ok(shown)
-    }
-
-    /// The record of a device that is not there yet. Nothing is stored.
-    pub(crate) fn created(
-        &mut self,
-        id: &str,
-        body: IdentityBody,
-        twin: TwinChange,
-    ) -> Result<Record, Refusal> {
-        if self.records.contains_key(id) {
-            let words = format!("A device with ID '{id}' is already registered.");
-            return Err(Refusal::new(ErrorCode::DeviceAlreadyExists, words));
-        }
-        identity::created(id, body, twin, &mut self.marks)
-    }
-
-    /// The record of a device with another identity. Nothing is stored.
-    pub(crate) fn updated(
-        &mut self,
-        id: &str,
-        body: IdentityBody,
-        if_match: &IfMatch,
-    ) -> Result<Record, Refusal> {
-        let old = self
-            .records
-            .get(id)
-            .ok_or_else(|| Refusal::device_not_found(id))?;
-        old.check_etag(if_match)?;
-        identity::updated(old, body, &mut self.marks)
     }
 
     /// Stores a record.

@@ -1,4 +1,8 @@
-//! One device as the hub stores it, and the two faces that it shows: identity and twin.
+//! One device as the hub stores it, and the faces that it shows: identity, twin, export lines.
+//!
+//! A record owns its modules: they come with it, are written with it and go with it.
+
+use std::collections::BTreeMap;
 
 use hubshift_azure::etag::IfMatch;
 use hubshift_azure::{
@@ -10,6 +14,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::activity::Activity;
+use super::module::ModuleRecord;
 use super::twin_state::TwinState;
 use crate::answer::Refusal;
 
@@ -25,16 +30,25 @@ pub(crate) struct Record {
     pub(crate) status_updated: String,
     pub(crate) authentication: Authentication,
     pub(crate) iot_edge: bool,
+    /// An Edge device's own scope, a leaf's parent's.
+    #[serde(default)]
+    pub(crate) device_scope: Option<String>,
+    /// The parent's scope, if there is a parent.
+    #[serde(default)]
+    pub(crate) parent_scopes: Vec<String>,
     pub(crate) twin: TwinState,
+    /// By module id.
+    #[serde(default)]
+    pub(crate) modules: BTreeMap<String, ModuleRecord>,
 }
 
 impl Record {
     pub(crate) fn check_etag(&self, if_match: &IfMatch) -> Result<(), Refusal> {
-        check(if_match, &self.etag, "Device version did not match")
+        check_etag(if_match, &self.etag, "Device version did not match")
     }
 
     pub(crate) fn check_twin_etag(&self, if_match: &IfMatch) -> Result<(), Refusal> {
-        check(if_match, &self.twin.etag(), "Twin version did not match")
+        check_etag(if_match, &self.twin.etag(), "Twin version did not match")
     }
 
     pub(crate) fn device(&self, activity: Option<&Activity>, now: OffsetDateTime) -> Device {
@@ -53,14 +67,15 @@ impl Record {
             capabilities: Some(Capabilities {
                 iot_edge: self.iot_edge,
             }),
-            device_scope: None,
-            parent_scopes: None,
+            device_scope: self.device_scope.clone(),
+            parent_scopes: self.shown_parents(),
         }
     }
 
     pub(crate) fn twin(&self, activity: Option<&Activity>, now: OffsetDateTime) -> Value {
         let twin = Twin {
             device_id: self.device_id.clone(),
+            module_id: None,
             etag: Some(self.twin.etag()),
             device_etag: Some(self.etag.clone()),
             status: Some(self.status),
@@ -81,22 +96,20 @@ impl Record {
             capabilities: Some(Capabilities {
                 iot_edge: self.iot_edge,
             }),
-            device_scope: None,
-            parent_scopes: None,
+            device_scope: self.device_scope.clone(),
+            parent_scopes: self.shown_parents(),
         };
-        // The twin's types are all serialisable; an empty object would only ever be a bug.
-        let mut value = serde_json::to_value(twin).unwrap_or_default();
-        if let Value::Object(map) = &mut value {
-            map.insert(
-                "x509Thumbprint".to_owned(),
-                Value::Object(self.capital_thumbprints()),
-            );
-        }
-        value
+        shown_twin(twin, &self.authentication)
     }
 
-    /// The device as an export job writes it, keys included.
-    pub(crate) fn entry(&self) -> ExportImportDevice {
+    /// The device and its modules as an export job writes them, keys included.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = ExportImportDevice> {
+        let modules = self.modules.values();
+        let modules = modules.map(move |module| module.entry(&self.device_id));
+        std::iter::once(self.entry()).chain(modules)
+    }
+
+    fn entry(&self) -> ExportImportDevice {
         ExportImportDevice {
             id: self.device_id.clone(),
             etag: Some(self.etag.clone()),
@@ -107,33 +120,47 @@ impl Record {
             tags: Some(self.twin.tags.clone()),
             properties: Some(Properties {
                 desired: Some(self.twin.desired().clone()),
-                reported: Some(Map::new()),
+                reported: Some(self.twin.reported().clone()),
             }),
             capabilities: Some(Capabilities {
                 iot_edge: self.iot_edge,
             }),
+            device_scope: self.device_scope.clone(),
+            parent_scopes: self.shown_parents(),
             ..ExportImportDevice::default()
         }
     }
 
-    /// Twins spell the thumbprints' names with a capital, identities do not.
-    fn capital_thumbprints(&self) -> Map<String, Value> {
-        let prints = self
-            .authentication
-            .x509_thumbprint
-            .clone()
-            .unwrap_or_default();
-        [
-            ("PrimaryThumbprint", prints.primary_thumbprint),
-            ("SecondaryThumbprint", prints.secondary_thumbprint),
-        ]
-        .map(|(name, print)| (name.to_owned(), print.map_or(Value::Null, Value::String)))
-        .into_iter()
-        .collect()
+    /// The hub shows no empty list.
+    fn shown_parents(&self) -> Option<Vec<String>> {
+        Some(self.parent_scopes.clone()).filter(|scopes| !scopes.is_empty())
     }
 }
 
-fn check(if_match: &IfMatch, current: &str, words: &str) -> Result<(), Refusal> {
+/// The JSON of a twin. Twins spell the thumbprints' names with a capital, identities do not.
+pub(super) fn shown_twin(twin: Twin, authentication: &Authentication) -> Value {
+    // The twin's types are all serialisable; an empty object would only ever be a bug.
+    let mut value = serde_json::to_value(twin).unwrap_or_default();
+    if let Value::Object(map) = &mut value {
+        let prints = Value::Object(capital_thumbprints(authentication));
+        map.insert("x509Thumbprint".to_owned(), prints);
+    }
+    value
+}
+
+fn capital_thumbprints(authentication: &Authentication) -> Map<String, Value> {
+    let prints = authentication.x509_thumbprint.clone().unwrap_or_default();
+    [
+        ("PrimaryThumbprint", prints.primary_thumbprint),
+        ("SecondaryThumbprint", prints.secondary_thumbprint),
+    ]
+    .map(|(name, print)| (name.to_owned(), print.map_or(Value::Null, Value::String)))
+    .into_iter()
+    .collect()
+}
+
+/// Whether a write under this condition may be done; the words say what it is the version of.
+pub(super) fn check_etag(if_match: &IfMatch, current: &str, words: &str) -> Result<(), Refusal> {
     let IfMatch::Etag(given) = if_match else {
         return Ok(());
     };
@@ -167,6 +194,9 @@ pub(crate) fn sample(id: &str) -> Record {
         status_updated: wire_time::NEVER.to_owned(),
         authentication: Authentication::certificate_authority(),
         iot_edge: false,
+        device_scope: None,
+        parent_scopes: Vec::new(),
+        modules: BTreeMap::new(),
         twin: TwinState::new(super::TwinChange::default(), OffsetDateTime::UNIX_EPOCH)
             .expect("an empty twin is legal"),
     }

@@ -1,4 +1,4 @@
-//! The twin's part of a record: tags, desired properties and the hub's notes about them.
+//! The twin's part of a record: tags, properties and the hub's notes about them.
 //!
 //! Keeps true: `$version` of desired and the twin's version only rise; the etag moves on every
 //! write of tags or desired and on nothing else; `$metadata` has an entry for each property.
@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use super::TwinWrite;
+
 /// The version of a twin that is new: the hub's own writing of it was the first.
 const FIRST_VERSION: i64 = 2;
 
-/// Tags and desired properties of one device.
+/// Tags and properties of one device or module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TwinState {
     etag: u64,
@@ -23,6 +25,14 @@ pub(crate) struct TwinState {
     desired: Map<String, Value>,
     desired_version: i64,
     metadata: Map<String, Value>,
+    /// Nothing but what an import brought: devices of this hub report nothing.
+    #[serde(default)]
+    reported: Map<String, Value>,
+    /// How often an import brought some.
+    #[serde(default)]
+    reported_writes: i64,
+    #[serde(default)]
+    reported_metadata: Map<String, Value>,
     /// When the twin was made, as text on the wire.
     created: String,
 }
@@ -32,12 +42,27 @@ pub(crate) struct TwinState {
 pub(crate) struct TwinChange {
     pub(crate) tags: Option<Map<String, Value>>,
     pub(crate) desired: Option<Map<String, Value>>,
+    /// Devices report, services do not: only an import can bring these.
+    pub(crate) reported: Option<Map<String, Value>>,
 }
 
 impl TwinChange {
+    /// What an entry of a bulk call or an import brings. Whether the real hub stores reported
+    /// properties then is not known, so the caller says.
+    pub(crate) fn of_entry(entry: &ExportImportDevice, with_reported: bool) -> Self {
+        let properties = entry.properties.as_ref();
+        Self {
+            tags: entry.tags.clone(),
+            desired: entry.desired().cloned(),
+            reported: properties
+                .and_then(|both| both.reported.clone())
+                .filter(|_| with_reported),
+        }
+    }
+
     /// Whether anything was sent.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tags.is_none() && self.desired.is_none()
+        self.tags.is_none() && self.desired.is_none() && self.reported.is_none()
     }
 }
 
@@ -52,21 +77,13 @@ impl From<Twin> for TwinChange {
         Self {
             tags: twin.tags,
             desired,
-        }
-    }
-}
-
-impl From<&ExportImportDevice> for TwinChange {
-    fn from(entry: &ExportImportDevice) -> Self {
-        Self {
-            tags: entry.tags.clone(),
-            desired: entry.desired().cloned(),
+            reported: None,
         }
     }
 }
 
 impl TwinState {
-    /// The twin of a new device.
+    /// The twin of a new device or module.
     pub(crate) fn new(change: TwinChange, now: OffsetDateTime) -> Result<Self, LimitError> {
         let state = Self {
             etag: 0,
@@ -75,9 +92,25 @@ impl TwinState {
             desired: Map::new(),
             desired_version: 0,
             metadata: Map::new(),
+            reported: Map::new(),
+            reported_writes: 0,
+            reported_metadata: Map::new(),
             created: wire_time::write(now),
         };
         state.replaced(change, now)
+    }
+
+    /// The twin after a write of either kind.
+    pub(crate) fn written(
+        &self,
+        change: TwinChange,
+        how: TwinWrite,
+        now: OffsetDateTime,
+    ) -> Result<Self, LimitError> {
+        match how {
+            TwinWrite::Patch => self.patched(change, now),
+            TwinWrite::Replace => self.replaced(change, now),
+        }
     }
 
     /// The twin after a PATCH: merged, `null` removes, what was not sent stays.
@@ -94,7 +127,8 @@ impl TwinState {
         next.checked()
     }
 
-    /// The twin after a PUT: tags and desired are what was sent, nothing if nothing was.
+    /// The twin after a PUT: tags and desired are what was sent, nothing if nothing was. Reported
+    /// properties stay, unless an import brings some.
     pub(crate) fn replaced(
         &self,
         change: TwinChange,
@@ -104,6 +138,9 @@ impl TwinState {
         (next.tags, next.desired, next.metadata) = (Map::new(), Map::new(), Map::new());
         merge(&mut next.tags, &change.tags.unwrap_or_default());
         next.set_desired(&change.desired.unwrap_or_default(), now);
+        if let Some(reported) = change.reported {
+            next.set_reported(&reported, now);
+        }
         next.checked()
     }
 
@@ -125,15 +162,21 @@ impl TwinState {
         shown
     }
 
-    /// Reported properties: devices of this hub report none.
+    /// Reported properties as they were set.
+    pub(crate) fn reported(&self) -> &Map<String, Value> {
+        &self.reported
+    }
+
+    /// Reported properties with `$metadata` and `$version`.
     pub(crate) fn shown_reported(&self) -> Map<String, Value> {
-        let metadata = json!({ "$lastUpdated": self.created });
-        [
-            ("$metadata".to_owned(), metadata),
-            ("$version".to_owned(), 1.into()),
-        ]
-        .into_iter()
-        .collect()
+        let metadata = match self.reported_writes {
+            0 => json!({ "$lastUpdated": self.created }),
+            _ => Value::Object(self.reported_metadata.clone()),
+        };
+        let mut shown = self.reported.clone();
+        shown.insert("$metadata".to_owned(), metadata);
+        shown.insert("$version".to_owned(), (1 + self.reported_writes).into());
+        shown
     }
 
     fn next(&self) -> Self {
@@ -154,9 +197,21 @@ impl TwinState {
         stamp.touch(&mut self.metadata, patch);
     }
 
+    fn set_reported(&mut self, reported: &Map<String, Value>, now: OffsetDateTime) {
+        self.reported_writes += 1;
+        (self.reported, self.reported_metadata) = (Map::new(), Map::new());
+        merge(&mut self.reported, reported);
+        let stamp = Stamp {
+            time: wire_time::write(now),
+            version: 1 + self.reported_writes,
+        };
+        stamp.touch(&mut self.reported_metadata, reported);
+    }
+
     fn checked(self) -> Result<Self, LimitError> {
         limits::check_tags(&self.tags)?;
         limits::check_desired(&self.desired)?;
+        limits::check_reported(&self.reported)?;
         Ok(self)
     }
 }

@@ -86,3 +86,26 @@ fn the_merged_twin_is_what_is_measured() {
         Err(LimitError::TooLarge { .. })
     ));
 }
+
+fn entry(value: Value) -> ExportImportDevice {
+    ExportImportDevice::from_value(value).unwrap()
+}
+
+#[test]
+fn reported_properties_come_in_only_where_the_switch_says_so() {
+    let entry = entry(json!({"id": "d", "properties": {"reported": {"rpm": 5}}}));
+    assert!(TwinChange::of_entry(&entry, false).is_empty());
+    let twin = TwinState::new(TwinChange::of_entry(&entry, true), NOW).unwrap();
+    let shown = twin.shown_reported();
+    assert_eq!((&shown["rpm"], &shown["$version"]), (&json!(5), &json!(2)));
+    assert_eq!(shown["$metadata"]["rpm"]["$lastUpdatedVersion"], 2);
+}
+
+#[test]
+fn a_replacement_by_a_service_leaves_reported_properties() {
+    let entry = entry(json!({"id": "d", "properties": {"reported": {"rpm": 5}}}));
+    let twin = TwinState::new(TwinChange::of_entry(&entry, true), NOW).unwrap();
+    let sent = change(json!({"properties": {"reported": {"rpm": 6}}}));
+    let replaced = twin.replaced(sent, NOW).unwrap();
+    assert_eq!(replaced.shown_reported(), twin.shown_reported());
+}
