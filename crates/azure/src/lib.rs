@@ -20,6 +20,7 @@ pub mod headers;
 mod identity;
 pub mod limits;
 pub mod path;
+pub mod quota;
 mod rules;
 pub mod sas;
 mod secret;
