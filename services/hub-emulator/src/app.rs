@@ -1,17 +1,19 @@
 //! The hub behind its listener: takes a request, decides what becomes of it, answers.
 //!
-//! The order is fixed: outage, route, version, token, body, operation. A request that an outage
-//! swallows is never carried out.
+//! The order is fixed: fault, network, route, version, token, body, throttle, operation. A request
+//! that a fault swallows is carried out only where the fault says so.
 
-use std::collections::BTreeMap;
+mod request;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::request::Parts;
-use http::{Request, Response, header};
-use hubshift_azure::{ErrorCode, api_version};
+use http::{Request, Response, StatusCode};
+use hubshift_azure::ErrorCode;
 use hyper::body::Incoming;
 use time::OffsetDateTime;
+use tokio::sync::{RwLock, RwLockWriteGuard};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
@@ -19,9 +21,14 @@ use crate::answer::{Answer, Refusal};
 use crate::handlers;
 use crate::jobs::Jobs;
 use crate::operation::Operation;
-use crate::outage::{CallKind, Outage, OutageMode, OutageSwitch};
+use crate::outage::{CallKind, OutageMode, OutageSwitch, Strike};
 use crate::registry::Registry;
+use crate::request_log::RequestLog;
 use crate::route::{self, NoRoute};
+use crate::server::{Line, Site};
+use crate::throttle::{Throttle, cost};
+
+pub(crate) use request::{authorization, parameter, text};
 
 /// The largest body that is read: a bulk call of 100 devices with full twins.
 const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -31,20 +38,22 @@ const RETRY_AFTER: u32 = 1;
 
 /// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is dropped by an ordered outage")]
+#[error("the connection is dropped by an ordered fault")]
 pub(crate) struct Dropped;
-
-/// Method and operation of a request.
-pub(crate) type RequestKind = (String, &'static str);
 
 /// A hub.
 pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) outage: OutageSwitch,
+    pub(crate) throttle: Throttle,
+    /// What arrived.
+    pub(crate) requests: RequestLog,
     /// Import, export and scheduled jobs.
     pub(crate) jobs: Jobs,
+    /// Whether anybody is let in: what the resource calls public network access. Every call holds
+    /// it while it is carried out.
+    gate: RwLock<bool>,
     registry: Mutex<Registry>,
-    requests: Mutex<BTreeMap<RequestKind, u64>>,
     cancel: CancellationToken,
 }
 
@@ -53,15 +62,17 @@ impl App {
         access: Access,
         registry: Registry,
         outage: OutageSwitch,
+        throttle: Throttle,
         cancel: CancellationToken,
     ) -> Self {
-        let requests = Mutex::new(BTreeMap::new());
         Self {
             access,
             outage,
+            throttle,
+            requests: RequestLog::default(),
             jobs: Jobs::default(),
+            gate: RwLock::new(true),
             registry: Mutex::new(registry),
-            requests,
             cancel,
         }
     }
@@ -72,47 +83,62 @@ impl App {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many requests of each kind arrived.
-    pub(crate) fn requests(&self) -> BTreeMap<RequestKind, u64> {
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub(crate) async fn is_public(&self) -> bool {
+        *self.gate.read().await
     }
 
-    /// Answers a request, or drops it.
-    pub(crate) async fn handle(
+    /// The gate, to change who is let in: while it is held, no call is carried out. What decided
+    /// on calls before has no say in those that come after.
+    pub(crate) async fn hold_gate(&self) -> RwLockWriteGuard<'_, bool> {
+        self.gate.write().await
+    }
+
+    /// Answers a request as the fault has it, or drops its connection.
+    async fn respond(
         self: &Arc<Self>,
+        route: Result<Operation, NoRoute>,
         request: Request<Incoming>,
+        strike: Strike,
+        line: Arc<Line>,
     ) -> Result<Response<Body>, Dropped> {
-        let route = route::find(request.method(), request.uri().path());
-        let kind = route.as_ref().map_or(CallKind::Read, Operation::kind);
-        self.count(
-            request.method().as_str(),
-            route.as_ref().map_or("unknown", Operation::name),
-        );
-        let outage = self.outage.get();
-        match outage.on_call(kind) {
-            OutageMode::Refuse => return Err(Dropped),
-            OutageMode::Hang => return self.hang(outage).await,
+        match strike.mode {
+            OutageMode::None => Ok(self.answer(route, request).await),
+            OutageMode::Refuse => Err(Dropped),
+            OutageMode::Hang => self.hang(strike.order).await,
             OutageMode::Unavailable => {
                 let words = "The service is unavailable, please retry later.";
-                return Ok(Refusal::new(ErrorCode::ServiceUnavailable, words).into_response());
+                Ok(Refusal::new(ErrorCode::ServiceUnavailable, words).into_response())
             }
-            OutageMode::Throttled => return Ok(Refusal::throttled(RETRY_AFTER)),
-            OutageMode::None => {}
+            OutageMode::Throttled => Ok(Refusal::throttled(RETRY_AFTER)),
+            OutageMode::Error => {
+                let words = "The server encountered an error processing the request.";
+                Ok(Refusal::new(ErrorCode::ServerError, words).into_response())
+            }
+            OutageMode::Slow => {
+                let answer = self.answer(route, request).await;
+                tokio::select! {
+                    () = tokio::time::sleep(strike.latency) => Ok(answer),
+                    () = self.cancel.cancelled() => Err(Dropped),
+                }
+            }
+            OutageMode::Reset => line.cut_within(self.answer(route, request).await).await,
+            OutageMode::Lost => {
+                // What it says is of no account: nobody hears it.
+                let _ = self.answer(route, request).await;
+                self.hang(strike.order).await
+            }
+            OutageMode::ResetEarly => {
+                let _ = read(request.into_body()).await;
+                line.cut();
+                Err(Dropped)
+            }
         }
-        let answer = match route {
-            Ok(operation) => self.answer(operation, request).await,
-            Err(no_route) => Err(no_route.into()),
-        };
-        Ok(answer.map_or_else(Refusal::into_response, Answer::into_response))
     }
 
-    /// Never answers: when the outage changes or the hub stops, the connection is dropped.
-    async fn hang(&self, current: Outage) -> Result<Response<Body>, Dropped> {
+    /// Never answers: when there is another order or the hub stops, the connection is dropped.
+    async fn hang(&self, order: u64) -> Result<Response<Body>, Dropped> {
         tokio::select! {
-            () = self.outage.changed_from(current) => {}
+            () = self.outage.replaced(order) => {}
             () = self.cancel.cancelled() => {}
         }
         Err(Dropped)
@@ -120,75 +146,124 @@ impl App {
 
     async fn answer(
         self: &Arc<Self>,
+        route: Result<Operation, NoRoute>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        if !self.is_public().await {
+            return no_public_access();
+        }
+        let version = request.version();
+        let answer = match route {
+            Ok(operation) => self.carry_out(operation, request).await,
+            Err(no_route) => Err(no_route.into()),
+        };
+        let mut response = answer.map_or_else(Refusal::into_response, Answer::into_response);
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            self.throttle.mark(&mut response, version);
+        }
+        response
+    }
+
+    async fn carry_out(
+        self: &Arc<Self>,
         operation: Operation,
         request: Request<Incoming>,
     ) -> Result<Answer, Refusal> {
-        let (head, body) = request.into_parts();
-        check_version(&head, &operation)?;
-        if operation.kind() != CallKind::Device {
-            let now = OffsetDateTime::now_utc();
-            self.access
-                .check_service(authorization(&head), &operation, now)?;
+        let (mut head, body) = request.into_parts();
+        request::check_version(&head, &operation)?;
+        self.check_caller(&mut head, &operation)?;
+        let body = read(body).await?;
+        self.wait_for_turn(&operation, &body).await?;
+        self.run(operation, head, &body).await
+    }
+
+    /// Carries a call out while nobody can close the hub or replace its keys.
+    async fn run(
+        self: &Arc<Self>,
+        operation: Operation,
+        mut head: Parts,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let gate = self.gate.read().await;
+        // Both may have happened while the call waited.
+        if !*gate {
+            return Err(Refusal::unauthorized());
         }
-        let body = axum::body::to_bytes(Body::new(body), MAX_BODY)
-            .await
-            .map_err(|_| Refusal::new(ErrorCode::MessageTooLarge, "the body cannot be read"))?;
-        handlers::run(self, operation, &head, &body)
+        self.check_caller(&mut head, &operation)?;
+        let is_message = operation.kind() == CallKind::Device;
+        let answer = handlers::run(self, operation, &head, body)?;
+        if is_message {
+            self.throttle.count_message();
+        }
+        Ok(answer)
     }
 
-    fn count(&self, method: &str, operation: &'static str) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        *requests.entry((method.to_owned(), operation)).or_default() += 1;
+    /// Checks the token of a service, and leaves in the head of the request how it was let in. A
+    /// device's token is checked with the device.
+    fn check_caller(&self, head: &mut Parts, operation: &Operation) -> Result<(), Refusal> {
+        if operation.kind() == CallKind::Device {
+            return Ok(());
+        }
+        let now = OffsetDateTime::now_utc();
+        let caller = self
+            .access
+            .check_service(authorization(head), operation, now)?;
+        head.extensions.insert(caller);
+        Ok(())
     }
-}
 
-/// The `Authorization` header.
-pub(crate) fn authorization(head: &Parts) -> Option<&str> {
-    text(head, header::AUTHORIZATION.as_str())
-}
-
-/// A header as text.
-pub(crate) fn text<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
-    head.headers.get(name)?.to_str().ok()
-}
-
-/// A query parameter, as it came.
-pub(crate) fn parameter<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
-    let pairs = head
-        .uri
-        .query()?
-        .split('&')
-        .filter_map(|pair| pair.split_once('='));
-    pairs
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-        .next()
-}
-
-fn check_version(head: &Parts, operation: &Operation) -> Result<(), Refusal> {
-    let is_accepted = if operation.kind() != CallKind::Device {
-        api_version::is_accepted
-    } else {
-        api_version::is_accepted_from_device
-    };
-    match parameter(head, "api-version") {
-        Some(version) if is_accepted(version) => Ok(()),
-        _ => Err(Refusal::new(
-            ErrorCode::InvalidProtocolVersion,
-            "api-version is missing or not supported",
-        )),
-    }
-}
-
-impl From<NoRoute> for Refusal {
-    fn from(no_route: NoRoute) -> Self {
-        match no_route {
-            NoRoute::Path => Self::new(ErrorCode::GenericNotFound, "there is no such path"),
-            NoRoute::Method => Self::new(
-                ErrorCode::GenericMethodNotAllowed,
-                "the method is not allowed here",
-            ),
-            NoRoute::Malformed => Self::new(ErrorCode::ArgumentInvalid, "the path is not UTF-8"),
+    /// Waits until the hub's quotas let the call through.
+    async fn wait_for_turn(&self, operation: &Operation, body: &[u8]) -> Result<(), Refusal> {
+        if operation.kind() == CallKind::Device {
+            self.throttle.check_messages()?;
+        }
+        let cost = cost::of(operation, body);
+        tokio::select! {
+            result = self.throttle.admit(operation.class(), cost) => result,
+            () = self.cancel.cancelled() => {
+                Err(Refusal::new(ErrorCode::ServiceUnavailable, "the hub stops"))
+            }
         }
     }
+}
+
+impl Site for App {
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        line: Arc<Line>,
+    ) -> Result<Response<Body>, Dropped> {
+        let route = route::find(request.method(), request.uri().path());
+        let operation = route.as_ref().ok();
+        let strike = self.outage.strike(
+            operation.map_or(CallKind::Read, Operation::kind),
+            operation.map_or("unknown", Operation::name),
+        );
+        let method = request.method().as_str();
+        let sequence = self.requests.arrived(method, operation, strike.mode);
+        let answer = self.respond(route, request, strike, line).await?;
+        let status = answer.status().as_u16();
+        self.requests.answered(sequence, status);
+        Ok(answer)
+    }
+
+    async fn refused(self: Arc<Self>) {
+        self.outage.refused().await;
+    }
+}
+
+/// How a hub without public network access refuses everybody. The real one's words are not known;
+/// that they are a 403 with the name of a refused token is inferred.
+fn no_public_access() -> Response<Body> {
+    let words = "Public network access is disabled";
+    let refusal = Refusal::new(ErrorCode::IotHubUnauthorizedAccess, words);
+    let mut response = refusal.into_response();
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+    axum::body::to_bytes(Body::new(body), MAX_BODY)
+        .await
+        .map_err(|_| Refusal::new(ErrorCode::MessageTooLarge, "the body cannot be read"))
 }

@@ -1,4 +1,4 @@
-//! A local Azure IoT Hub: the registry REST API over TLS, with outages to order.
+//! A local Azure IoT Hub: the registry REST API over TLS, with faults and throttles to order.
 //!
 //! Owns a registry of devices, their modules and twins, and of configurations, in memory or in a
 //! journal on disk (`--data`). An acknowledged write is in the journal before its answer goes out,
@@ -15,22 +15,26 @@ mod dump;
 mod handlers;
 mod jobs;
 mod journal;
+mod management;
 mod operation;
 mod options;
 mod outage;
 mod private_file;
 mod query;
 mod registry;
+mod request_log;
 mod route;
+mod running;
 mod seed;
 mod server;
 mod start;
 mod start_error;
+mod throttle;
 mod tls;
 
-pub use options::{
-    EntraOptions, JobOptions, Options, QueryOptions, RegistryOptions, ThrottleOptions,
-};
-pub use outage::{Outage, OutageMode, OutageScope};
-pub use start::{Emulator, Running, run};
+pub use options::{EntraOptions, JobOptions, Options, QueryOptions, RegistryOptions, ThrottleOptions};
+pub use outage::{Fault, Outage, OutageMode, OutageScope};
+pub use request_log::LoggedRequest;
+pub use running::Running;
+pub use start::{Emulator, run};
 pub use start_error::{StartError, exit_code};

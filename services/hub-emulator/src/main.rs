@@ -11,24 +11,49 @@ use tracing_subscriber::EnvFilter;
 /// Exit code for a wrong command line (`EX_USAGE`).
 const USAGE: u8 = 64;
 
+const BRIEF: &str = "Examples, faults and clients: hub-emulator --help";
+
 const EXAMPLES: &str = "\
 Examples:
-  hub-emulator --listen 127.0.0.2:443 --hostname 127.0.0.2 --tls-dir tls --policy iothubowner:BASE64KEY
-  hub-emulator --listen 127.0.0.1:0 --tls-dir tls --policy-file policies --data hub.jsonl
-  hub-emulator --listen 127.0.0.1:8443 --policy iothubowner:BASE64KEY --seed devices.txt --admin 127.0.0.1:9443
+  A hub in memory, and one that keeps its registry:
+    hub-emulator --policy iothubowner:BASE64KEY --tls-dir tls
+    hub-emulator --policy-file policies --tls-dir tls --data hub.jsonl
+
+  Filled from an export file, and dumped to one:
+    hub-emulator --policy iothubowner:BASE64KEY --seed devices.txt --data hub.jsonl
+    hub-emulator --data hub.jsonl --dump devices.txt
+
+  For npm's client, which knows no port but 443:
+    hub-emulator --listen 127.0.0.2:443 --tls-dir tls --policy iothubowner:BASE64KEY
+
+  A hub that is down, and what else can be ordered while it runs:
+    hub-emulator --policy iothubowner:BASE64KEY --outage unavailable --admin 127.0.0.1:9443
+
+  Throttled like one unit of S1, sixty times as fast:
+    hub-emulator --policy iothubowner:BASE64KEY --tier s1 --throttle-speed 60
+
+  With Entra ID and the resource manager, for one application each:
+    hub-emulator --policy iothubowner:BASE64KEY --management 127.0.0.1:9444 \\
+      --entra-client app:SECRET:data-contributor --entra-client fence:SECRET:contributor
 
 Clients trust TLS_DIR/ca.pem and use
-  HostName=127.0.0.2;SharedAccessKeyName=iothubowner;SharedAccessKey=BASE64KEY
+  HostName=127.0.0.1:8443;SharedAccessKeyName=iothubowner;SharedAccessKey=BASE64KEY
 
-To take the hub down and bring it back (with --admin):
-  curl -X POST -H 'content-type: application/json' -d '{\"mode\":\"hang\"}' http://127.0.0.1:9443/outage
-  curl -X POST -H 'content-type: application/json' -d '{\"mode\":\"none\"}' http://127.0.0.1:9443/outage
+To order faults (with --admin):
+  post() { curl -H 'content-type: application/json' -d \"$2\" http://127.0.0.1:9443/$1; }
+  post outage '{\"mode\":\"hang\"}'                                all calls, until
+  post outage '{\"mode\":\"none\"}'                                this
+  post outage '{\"mode\":\"unavailable\",\"scope\":\"service\"}'     devices can still send
+  post outage '{\"mode\":\"lost\",\"operation\":\"put_twin\",\"skip\":1,\"count\":1}'
+  post outage '{\"mode\":\"slow\",\"latencyMs\":3000}'
+  post throttle '{\"tier\":\"s1\",\"units\":2}'
+  curl http://127.0.0.1:9443/requests/log?after=0
 
 Exit codes: 0 stopped by a signal, 64 wrong options or files, 69 port taken or data file in use.";
 
-/// A local Azure IoT Hub: the registry REST API over TLS, with outages to order.
+/// A local Azure IoT Hub: the registry REST API over TLS, with faults and throttles to order.
 #[derive(Parser)]
-#[command(name = "hub-emulator", version, after_help = EXAMPLES)]
+#[command(name = "hub-emulator", version, after_help = BRIEF, after_long_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
     options: Options,

@@ -71,23 +71,48 @@ pub struct Options {
     pub tls_dir: Option<PathBuf>,
 
     /// File that keeps the registry; without it, the registry is gone when the process ends
-    #[arg(long, env = "HUB_EMULATOR_DATA", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "HUB_EMULATOR_DATA",
+        value_name = "FILE",
+        help_heading = "Registry"
+    )]
     pub data: Option<PathBuf>,
 
     /// Export file to fill an empty registry with
-    #[arg(long, env = "HUB_EMULATOR_SEED", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "HUB_EMULATOR_SEED",
+        value_name = "FILE",
+        help_heading = "Registry"
+    )]
     pub seed: Option<PathBuf>,
 
-    /// Loopback address of the plain-HTTP control interface: outages, counters, raw devices
-    #[arg(long, env = "HUB_EMULATOR_ADMIN", value_name = "ADDR:PORT")]
+    /// Write the registry of --data as an export file, keys included, and end
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "data",
+        help_heading = "Registry"
+    )]
+    pub dump: Option<PathBuf>,
+
+    /// Loopback address of the plain-HTTP control interface: faults, counters, raw devices
+    #[arg(
+        long,
+        env = "HUB_EMULATOR_ADMIN",
+        value_name = "ADDR:PORT",
+        help_heading = "Faults"
+    )]
     pub admin: Option<SocketAddr>,
 
-    /// Outage to start with
+    /// Fault to start with
     #[arg(
         long,
         env = "HUB_EMULATOR_OUTAGE",
         value_name = "MODE",
-        default_value = "none"
+        default_value = "none",
+        help_heading = "Faults"
     )]
     pub outage: OutageMode,
 
@@ -96,19 +121,19 @@ pub struct Options {
     pub registry: RegistryOptions,
 
     /// Quotas.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Quotas")]
     pub throttle: ThrottleOptions,
 
     /// Queries.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Queries")]
     pub query: QueryOptions,
 
     /// Jobs.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Jobs")]
     pub job: JobOptions,
 
     /// Bearer tokens and management.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Entra ID and Azure's resource manager")]
     pub entra: EntraOptions,
 }
 
@@ -125,6 +150,7 @@ impl Options {
             tls_dir: None,
             data: None,
             seed: None,
+            dump: None,
             admin: None,
             outage: OutageMode::None,
             registry: RegistryOptions::default(),
@@ -180,6 +206,26 @@ mod tests {
     fn a_certificate_needs_its_key() {
         assert!(Cli::try_parse_from(["x", "--tls-cert", "cert.pem"]).is_err());
         assert!(Cli::try_parse_from(["x", "--tls-key", "key.pem"]).is_err());
+    }
+
+    #[test]
+    fn a_dump_needs_data_and_secrets_of_clients_are_hidden() {
+        assert!(Cli::try_parse_from(["x", "--dump", "out.txt"]).is_err());
+        assert!(Cli::try_parse_from(["x", "--dump", "out.txt", "--data", "d"]).is_ok());
+        let line = ["x", "--entra-client", "app:canary:data-reader"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert_eq!(cli.options.entra.clients.len(), 1);
+        assert!(!format!("{:?}", cli.options).contains("canary"));
+    }
+
+    #[test]
+    fn the_help_has_a_heading_for_each_group() {
+        let help = <Cli as clap::CommandFactory>::command()
+            .render_long_help()
+            .to_string();
+        for heading in ["Registry:", "Faults:", "Quotas:", "Entra ID and"] {
+            assert!(help.contains(heading), "{help}");
+        }
     }
 
     #[test]

@@ -1,9 +1,14 @@
-//! The listener: TLS, HTTP/1.1 and HTTP/2, and outages that take hold of connections.
+//! A listener: TLS, HTTP/1.1 and HTTP/2, and faults that take hold of connections.
+
+mod line;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -13,33 +18,49 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::app::App;
+use crate::app::Dropped;
+use line::Wire;
+
+pub(crate) use line::Line;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long to wait when the operating system has no connection to give (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What connections share.
-#[derive(Clone)]
-pub(crate) struct Server {
-    pub(crate) app: Arc<App>,
+/// What answers on a listener.
+pub(crate) trait Site: Send + Sync + 'static {
+    /// Answers a request, or has its connection dropped.
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        line: Arc<Line>,
+    ) -> impl Future<Output = Result<Response<Body>, Dropped>> + Send;
+
+    /// Ends when connections are to be closed; at once if they are not to be opened.
+    fn refused(self: Arc<Self>) -> impl Future<Output = ()> + Send;
+}
+
+/// What the connections of a listener share.
+pub(crate) struct Server<S> {
+    pub(crate) site: Arc<S>,
     pub(crate) tls: TlsAcceptor,
     pub(crate) cancel: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
-impl Server {
+impl<S: Site> Server<S> {
     /// Accepts connections until cancelled.
     pub(crate) async fn run(self, listener: TcpListener) {
+        let server = Arc::new(self);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.cancel.cancelled() => return,
+                () = server.cancel.cancelled() => return,
             };
             match accepted {
                 Ok((stream, _)) => {
-                    self.tasks.spawn(self.clone().connection(stream));
+                    server.tasks.spawn(Arc::clone(&server).connection(stream));
                 }
                 Err(error) => {
                     warn!(%error, "cannot accept a connection");
@@ -50,15 +71,15 @@ impl Server {
     }
 
     /// Serves one connection; an outage that refuses connections closes it.
-    async fn connection(self, stream: TcpStream) {
+    async fn connection(self: Arc<Self>, stream: TcpStream) {
         tokio::select! {
             biased;
-            () = self.app.outage.refused() => {}
-            () = self.clone().serve(stream) => {}
+            () = Arc::clone(&self.site).refused() => {}
+            () = self.serve(stream) => {}
         }
     }
 
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(&self, stream: TcpStream) {
         // Answers are small; a delayed one would look like a slow hub.
         let _ = stream.set_nodelay(true);
         let handshake = tokio::time::timeout(HANDSHAKE, self.tls.accept(stream));
@@ -67,23 +88,33 @@ impl Server {
             Ok(Err(error)) => return debug!(%error, "no TLS"),
             Err(_) => return debug!("no TLS in time"),
         };
-        let app = self.app;
+        let line = Arc::new(Line::default());
+        let wire = TokioIo::new(Wire::new(stream, Arc::clone(&line)));
+        let (site, of) = (Arc::clone(&self.site), Arc::clone(&line));
         let service = service_fn(move |request| {
-            let app = Arc::clone(&app);
-            async move { app.handle(request).await }
+            let (site, line) = (Arc::clone(&site), Arc::clone(&of));
+            async move { site.handle(request, line).await }
         });
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new());
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let result = tokio::select! {
-            result = connection.as_mut() => result,
-            () = self.cancel.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut connection = pin!(builder.serve_connection(wire, service));
+        let served = async {
+            tokio::select! {
+                result = connection.as_mut() => result,
+                () = self.cancel.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
         };
-        if let Err(error) = result {
-            debug!(error, "a connection ended early");
+        tokio::select! {
+            biased;
+            () = line.was_cut() => debug!("a connection was cut by an ordered fault"),
+            result = served => {
+                if let Err(error) = result {
+                    debug!(error, "a connection ended early");
+                }
+            }
         }
     }
 }

@@ -1,12 +1,11 @@
-//! Starting and stopping a hub, as a command or inside another process.
+//! Starting a hub, as a command or inside another process.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hubshift_azure::{ConnectionString, Secret, is_host};
+use hubshift_azure::is_host;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -16,68 +15,69 @@ use tracing::{info, warn};
 use crate::access::Access;
 use crate::admin;
 use crate::app::App;
-use crate::dump::dump;
+use crate::dump;
 use crate::journal::{DataFile, Kept};
+use crate::management::{Management, ResourceId};
 use crate::options::Options;
-use crate::outage::{Outage, OutageMode, OutageScope, OutageSwitch};
+use crate::outage::{Fault, OutageSwitch};
 use crate::private_file;
 use crate::registry::{Marks, Registry};
+use crate::running::Running;
 use crate::seed;
-use crate::server::Server;
+use crate::server::{Server, Site};
 use crate::start_error::StartError;
+use crate::throttle::{Settings, Throttle};
 use crate::tls;
-
-/// How long calls that are under way may take when the hub stops.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// Starts hubs.
 pub struct Emulator;
 
-/// A hub that runs. Dropping it stops it without waiting.
-pub struct Running {
-    /// Where it listens.
-    pub addr: SocketAddr,
-    /// Where its control interface listens, if it has one.
-    pub admin_addr: Option<SocketAddr>,
-    /// The host as connection strings have it: with the port where that is not 443.
-    pub host: String,
-    /// What clients are to trust.
-    pub ca_pem: String,
-    app: Arc<App>,
-    cancel: CancellationToken,
-    tasks: TaskTracker,
+/// The listeners of a hub, all bound before any of them answers.
+struct Listeners {
+    hub: TcpListener,
+    admin: Option<TcpListener>,
+    management: Option<TcpListener>,
 }
 
-/// Runs a hub until cancelled. Prints `listening https://HOST:PORT` (and `admin http://ADDR`)
-/// on standard output when it is ready, and writes the registry to `--dump` when it has stopped.
+/// Runs a hub until cancelled, or dumps its registry and ends. Prints
+/// `listening https://HOST:PORT` (and before it `admin http://ADDR` and
+/// `management https://ADDR`) on standard output when it is ready.
 pub async fn run(options: Options, cancel: CancellationToken) -> anyhow::Result<()> {
-    let dump = options.registry.dump.clone();
+    if let Some(path) = &options.dump {
+        dump_to(path, &options)?;
+        return Ok(());
+    }
     let hub = Emulator::start(options).await?;
     announce(&hub)?;
     cancel.cancelled().await;
-    let app = Arc::clone(&hub.app);
     hub.stop().await;
-    if let Some(path) = dump {
-        write_dump(&app, &path)?;
-    }
     Ok(())
 }
 
-fn write_dump(app: &App, path: &Path) -> Result<(), StartError> {
-    let registry = app.registry();
-    private_file::replace(path, |mut out| dump(&registry, &mut out)).map_err(|source| {
-        StartError::File {
-            path: path.to_owned(),
-            what: "the dump cannot be written",
-            source,
-        }
-    })
+/// Writes the registry of the data file as an export file. It has keys in it.
+fn dump_to(path: &Path, options: &Options) -> Result<(), StartError> {
+    let cannot = |path: &Path, what, source| StartError::File {
+        path: path.to_owned(),
+        what,
+        source,
+    };
+    // The parser asks for a data file. A registry that is made up for the dump is no answer.
+    if let Some(data) = options.data.as_deref().filter(|data| !data.exists()) {
+        let missing = io::ErrorKind::NotFound.into();
+        return Err(cannot(data, "there is no data file to dump", missing));
+    }
+    let registry = registry(options)?;
+    private_file::replace(path, |mut out| dump::dump(&registry, &mut out))
+        .map_err(|source| cannot(path, "the dump cannot be written", source))
 }
 
-fn announce(hub: &Running) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn announce(hub: &Running) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     if let Some(admin) = hub.admin_addr {
         writeln!(out, "admin http://{admin}")?;
+    }
+    if let Some(management) = hub.management_addr {
+        writeln!(out, "management https://{management}")?;
     }
     let host = hub
         .host
@@ -92,113 +92,82 @@ impl Emulator {
     pub async fn start(options: Options) -> Result<Running, StartError> {
         let host = options.host();
         check(&options, &host)?;
-        let listener = bind(options.listen).await?;
-        let addr = address(&listener, options.listen)?;
-        let admin_listener = match options.admin {
-            Some(admin) => Some(bind(admin).await?),
-            None => None,
-        };
+        let only = resource_id(&options)?;
+        let listeners = Listeners::bind(&options).await?;
+        let addr = address(&listeners.hub, options.listen)?;
         let hosts = vec![host.clone(), format!("{host}:{}", addr.port())];
-        let access = Access::new(&options.policies, options.policy_file.as_deref(), hosts)?;
+        let access = Access::new(&options, hosts)?;
         let tls = tls::material(&options)?;
-        let outage = Outage {
-            mode: options.outage,
-            scope: OutageScope::All,
-        };
         let cancel = CancellationToken::new();
-        let switch = OutageSwitch::new(outage);
         let app = Arc::new(App::new(
             access,
             registry(&options)?,
-            switch,
+            OutageSwitch::new(Fault::from(options.outage)),
+            Throttle::new(Settings::from(&options.throttle)),
             cancel.clone(),
         ));
-
-        let tasks = TaskTracker::new();
-        let admin_addr = match (admin_listener, options.admin) {
-            (Some(listener), Some(wanted)) => {
-                let addr = address(&listener, wanted)?;
-                tasks.spawn(serve_admin(listener, Arc::clone(&app), cancel.clone()));
-                Some(addr)
-            }
-            _ => None,
-        };
-        let server = Server {
-            app: Arc::clone(&app),
-            tls: TlsAcceptor::from(tls.config),
-            cancel: cancel.clone(),
-            tasks: tasks.clone(),
-        };
-        tasks.spawn(server.run(listener));
         let host = if addr.port() == 443 {
             host
         } else {
             format!("{host}:{}", addr.port())
         };
-        info!(%host, "listening");
-        Ok(Running {
+        let mut running = Running {
             addr,
-            admin_addr,
+            admin_addr: None,
+            management_addr: None,
             host,
             ca_pem: tls.ca_pem,
             app,
             cancel,
-            tasks,
+            tasks: TaskTracker::new(),
+        };
+        running.serve(listeners, &TlsAcceptor::from(tls.config), only, &options)?;
+        info!(host = %running.host, "listening");
+        Ok(running)
+    }
+}
+
+impl Listeners {
+    async fn bind(options: &Options) -> Result<Self, StartError> {
+        Ok(Self {
+            hub: bind(options.listen).await?,
+            admin: bind_if(options.admin).await?,
+            management: bind_if(options.entra.management).await?,
         })
     }
 }
 
 impl Running {
-    /// A connection string with the first policy.
-    pub fn connection_string(&self) -> ConnectionString {
-        // There is one: a hub without policies does not start.
-        let (policy, key) = self.app.access.first().map_or_else(
-            || (String::new(), Secret::new("")),
-            |(name, key)| (name.to_owned(), key.clone()),
-        );
-        ConnectionString {
-            host: self.host.clone(),
-            policy,
-            key,
+    /// Answers on all listeners from now on.
+    fn serve(
+        &mut self,
+        listeners: Listeners,
+        tls: &TlsAcceptor,
+        only: Option<ResourceId>,
+        options: &Options,
+    ) -> Result<(), StartError> {
+        if let (Some(listener), Some(wanted)) = (listeners.admin, options.admin) {
+            self.admin_addr = Some(address(&listener, wanted)?);
+            let (app, cancel) = (Arc::clone(&self.app), self.cancel.clone());
+            self.tasks.spawn(serve_admin(listener, app, cancel));
         }
-    }
-
-    /// Orders an outage of everything, or ends it.
-    pub fn set_outage(&self, mode: OutageMode) {
-        self.set_outage_of(mode, OutageScope::All);
-    }
-
-    /// Orders an outage.
-    pub fn set_outage_of(&self, mode: OutageMode, scope: OutageScope) {
-        self.app.outage.set(Outage { mode, scope });
-    }
-
-    /// How many requests of an operation (`get_device`, `put_device`, `query`, ...) arrived.
-    pub fn requests(&self, operation: &str) -> u64 {
-        let requests = self.app.requests();
-        requests
-            .iter()
-            .filter(|((_, name), _)| *name == operation)
-            .map(|(_, count)| count)
-            .sum()
-    }
-
-    /// Stops: takes no more connections and lets calls that are under way end, for two seconds.
-    pub async fn stop(self) {
-        self.cancel.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(GRACE, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            warn!("stopped with calls under way");
+        if let (Some(listener), Some(wanted)) = (listeners.management, options.entra.management) {
+            self.management_addr = Some(address(&listener, wanted)?);
+            let management = Management::new(Arc::clone(&self.app), only, self.host.clone());
+            self.serve_site(Arc::new(management), tls, listener);
         }
+        self.serve_site(Arc::clone(&self.app), tls, listeners.hub);
+        Ok(())
     }
-}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.cancel.cancel();
+    fn serve_site<S: Site>(&self, site: Arc<S>, tls: &TlsAcceptor, listener: TcpListener) {
+        let server = Server {
+            site,
+            tls: tls.clone(),
+            cancel: self.cancel.clone(),
+            tasks: self.tasks.clone(),
+        };
+        self.tasks.spawn(server.run(listener));
     }
 }
 
@@ -210,16 +179,33 @@ fn check(options: &Options, host: &str) -> Result<(), StartError> {
     if !is_host(host) || (has_port && !is_bracketed) {
         return Err(StartError::Hostname);
     }
-    match options.admin {
-        Some(admin) if !admin.ip().is_loopback() => Err(StartError::AdminNotLoopback(admin)),
-        _ => Ok(()),
+    let is_public = |addr: &SocketAddr| !addr.ip().is_loopback();
+    if let Some(admin) = options.admin.filter(is_public) {
+        return Err(StartError::AdminNotLoopback(admin));
     }
+    match options.entra.management.filter(is_public) {
+        Some(management) => Err(StartError::ManagementNotLoopback(management)),
+        None => Ok(()),
+    }
+}
+
+fn resource_id(options: &Options) -> Result<Option<ResourceId>, StartError> {
+    let id = options.entra.resource_id.as_deref();
+    id.map(|id| id.parse().map_err(|_| StartError::ResourceId))
+        .transpose()
 }
 
 async fn bind(addr: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(addr)
         .await
         .map_err(|source| StartError::Bind { addr, source })
+}
+
+async fn bind_if(addr: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    match addr {
+        Some(addr) => bind(addr).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn address(listener: &TcpListener, addr: SocketAddr) -> Result<SocketAddr, StartError> {

@@ -24,6 +24,18 @@ pub enum StartError {
     /// The control interface would be reachable from elsewhere.
     #[error("--admin {0} is not a loopback address: it hands out keys to anyone who asks")]
     AdminNotLoopback(SocketAddr),
+    /// The stand-in for the management plane would be reachable from elsewhere.
+    #[error("--management {0} is not a loopback address: it is no protection against anyone")]
+    ManagementNotLoopback(SocketAddr),
+    /// An application, a token or a role for Entra's stand-in is wrong.
+    #[error("{0}")]
+    Bearer(String),
+    /// The hub's name as a resource is none.
+    #[error(
+        "--resource-id must be \
+         /subscriptions/S/resourceGroups/G/providers/Microsoft.Devices/IotHubs/NAME"
+    )]
+    ResourceId,
     /// A file cannot be read or written.
     #[error("{}: {what}", path.display())]
     File {
@@ -76,6 +88,9 @@ impl StartError {
             Self::Policy(_)
             | Self::Hostname
             | Self::AdminNotLoopback(_)
+            | Self::ManagementNotLoopback(_)
+            | Self::Bearer(_)
+            | Self::ResourceId
             | Self::File { .. }
             | Self::Tls(_)
             | Self::Data { .. }

@@ -119,6 +119,7 @@ fn check(pems: &Pems, host: &str) -> Result<(), String> {
 fn make(options: &Options) -> Result<Pems, StartError> {
     let host = options.host();
     let mut names = vec![bare(&host).to_owned(), options.listen.ip().to_string()];
+    names.extend(options.entra.management.map(|addr| addr.ip().to_string()));
     names.push("localhost".to_owned());
     names.sort();
     names.dedup();

@@ -21,9 +21,9 @@ use crate::answer::Refusal;
 /// What a client may set of an identity.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IdentityBody {
-    status: Option<Status>,
-    status_reason: Option<String>,
-    authentication: Option<Authentication>,
+    pub(super) status: Option<Status>,
+    pub(super) status_reason: Option<String>,
+    pub(super) authentication: Option<Authentication>,
     pub(super) iot_edge: bool,
     pub(super) device_scope: Option<String>,
     pub(super) parent_scopes: Vec<String>,

@@ -1,16 +1,21 @@
-//! Outages to order: what the hub does instead of answering.
+//! Faults to order: what the hub does instead of answering, or besides.
 //!
-//! An outage is a value that connections and requests watch, so that it takes hold of those
-//! that are already there too. It is not durable: a restarted hub is up, or as `--outage` says.
+//! An order is a value that connections and requests watch, so that it takes hold of those that
+//! are already there too. It is not durable: a restarted hub is up, or as `--outage` says.
+
+mod fault;
+mod switch;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
-/// How the hub is down.
+pub use fault::Fault;
+pub(crate) use switch::{OutageSwitch, Strike};
+
+/// What is wrong with the hub. Only the modes that say so carry the request out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum OutageMode {
-    /// Not at all
+    /// Nothing
     #[default]
     None,
     /// Connections are closed at once, existing ones too
@@ -21,6 +26,16 @@ pub enum OutageMode {
     Unavailable,
     /// Every request is answered with 429, and is welcome again a second later
     Throttled,
+    /// Every request is answered with 500, and not carried out
+    Error,
+    /// Requests are carried out and answered late
+    Slow,
+    /// Requests are carried out; the answer breaks off in the middle and the connection is reset
+    Reset,
+    /// Requests are carried out and never answered
+    Lost,
+    /// The connection is reset when a request has been read; it is not carried out
+    ResetEarly,
 }
 
 /// Which calls an outage hits.
@@ -47,7 +62,7 @@ pub(crate) enum CallKind {
     Write,
 }
 
-/// An outage.
+/// What is wrong, and for whom.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
     /// How.
@@ -55,6 +70,17 @@ pub struct Outage {
     /// Whom it hits.
     #[serde(default)]
     pub scope: OutageScope,
+}
+
+impl CallKind {
+    /// The name in logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
 }
 
 impl Outage {
@@ -66,47 +92,6 @@ impl Outage {
             OutageScope::Write => call == CallKind::Write,
         };
         if is_hit { self.mode } else { OutageMode::None }
-    }
-
-    /// Whether connections are not even kept open.
-    pub(crate) fn refuses_connections(self) -> bool {
-        self.mode == OutageMode::Refuse && self.scope == OutageScope::All
-    }
-}
-
-/// The switch that all connections watch.
-pub(crate) struct OutageSwitch(watch::Sender<Outage>);
-
-impl OutageSwitch {
-    pub(crate) fn new(outage: Outage) -> Self {
-        Self(watch::Sender::new(outage))
-    }
-
-    pub(crate) fn set(&self, outage: Outage) {
-        self.0.send_replace(outage);
-    }
-
-    pub(crate) fn get(&self) -> Outage {
-        *self.0.borrow()
-    }
-
-    /// Ends when connections are refused; at once if they are already.
-    pub(crate) async fn refused(&self) {
-        // The sender lives as long as `self`, so that waiting cannot fail.
-        let _ = self
-            .0
-            .subscribe()
-            .wait_for(|outage| outage.refuses_connections())
-            .await;
-    }
-
-    /// Ends when the outage is no longer this one.
-    pub(crate) async fn changed_from(&self, current: Outage) {
-        let _ = self
-            .0
-            .subscribe()
-            .wait_for(|outage| *outage != current)
-            .await;
     }
 }
 
@@ -122,7 +107,6 @@ mod tests {
         };
         assert_eq!(outage.on_call(CallKind::Device), OutageMode::None);
         assert_eq!(outage.on_call(CallKind::Read), OutageMode::Refuse);
-        assert!(!outage.refuses_connections());
     }
 
     #[test]
