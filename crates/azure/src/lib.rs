@@ -18,10 +18,12 @@ pub mod export_line;
 mod fields;
 pub mod headers;
 mod identity;
+mod job;
 pub mod limits;
 pub mod path;
 mod rules;
 pub mod sas;
+mod scheduled_job;
 mod secret;
 mod statistics;
 mod twin;
@@ -35,7 +37,12 @@ pub use error::{ErrorBody, ErrorCode, HubAnswer};
 pub use export::{ExportImportDevice, ImportMode, Properties};
 pub use fields::FieldError;
 pub use identity::{Capabilities, ConnectionState, Device, Status};
+pub use job::{
+    CONFIGURATIONS_BLOB, DEVICES_BLOB, IMPORT_ERRORS_BLOB, ImportError, JobProperties, JobStatus,
+    JobType, ManagedIdentity, StorageAuthenticationType,
+};
 pub use rules::{MAX_STATUS_REASON, Violation};
+pub use scheduled_job::{CloudToDeviceMethod, DeviceJobStatistics, JobRequest, JobResponse};
 pub use secret::{InvalidKey, NoRandomness, Secret};
 pub use statistics::{RegistryStatistics, ServiceStatistics};
 pub use twin::{Twin, TwinProperties};

@@ -128,11 +128,15 @@ impl Store {
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, ContainerError> {
         let mut attempt = 1;
         loop {
-            match self.send_once(call).await {
-                Ok(reply) if !is_passing(reply.status) || attempt == ATTEMPTS => return Ok(reply),
-                Err(error) if attempt == ATTEMPTS => return Err(error),
-                _ => tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await,
+            let answer = self.send_once(call).await;
+            let may_pass = match &answer {
+                Ok(reply) => is_passing(reply.status),
+                Err(error) => matches!(error, ContainerError::Unreachable(_)),
+            };
+            if !may_pass || attempt == ATTEMPTS {
+                return answer;
             }
+            tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
             attempt += 1;
         }
     }
