@@ -133,7 +133,7 @@ impl App {
         let body = axum::body::to_bytes(Body::new(body), MAX_BODY)
             .await
             .map_err(|_| Refusal::new(ErrorCode::MessageTooLarge, "the body cannot be read"))?;
-        handlers::run(self, operation, &head, &body)
+        handlers::run(self, operation, &head, &body).await
     }
 
     fn count(&self, method: &str, operation: &'static str) {

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::access::Access;
 use crate::admin;
 use crate::app::App;
+use crate::jobs::JobSettings;
 use crate::journal::{DataFile, Records};
 use crate::options::Options;
 use crate::outage::{Outage, OutageMode, OutageScope, OutageSwitch};
@@ -94,6 +95,7 @@ impl Emulator {
             switch,
             cancel.clone(),
         ));
+        app.jobs.set(JobSettings::from(&options.job));
 
         let tasks = TaskTracker::new();
         let admin_addr = match (admin_listener, options.admin) {
@@ -164,15 +166,18 @@ impl Running {
             .sum()
     }
 
-    /// Stops: takes no more connections and lets calls that are under way end, for two seconds.
+    /// Stops: ends the jobs, takes no more connections and lets calls that are under way end, for
+    /// two seconds.
     pub async fn stop(self) {
         self.cancel.cancel();
+        self.app.jobs.stop();
         self.tasks.close();
-        if tokio::time::timeout(GRACE, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            warn!("stopped with calls under way");
+        let ended = async {
+            self.tasks.wait().await;
+            self.app.jobs.stopped().await;
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            warn!("stopped with calls or jobs under way");
         }
     }
 }
@@ -180,6 +185,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.cancel.cancel();
+        self.app.jobs.stop();
     }
 }
 

@@ -25,7 +25,7 @@ use crate::operation::Operation;
 use crate::registry::TwinWrite;
 
 /// Carries an operation out.
-pub(crate) fn run(
+pub(crate) async fn run(
     app: &Arc<App>,
     operation: Operation,
     head: &Parts,
@@ -66,7 +66,7 @@ pub(crate) fn run(
         Operation::DeleteConfiguration(id) => configurations::delete(app, &id, if_match(head)),
         Operation::TestQueries => configurations::test_queries(body),
         Operation::ApplyConfiguration(id) => configurations::apply(app, &id, body),
-        Operation::CreateJob => jobs::create(app, body),
+        Operation::CreateJob => jobs::create(app, body).await,
         Operation::ListJobs => jobs::list(app),
         Operation::GetJob(id) => jobs::get(app, &id),
         Operation::CancelJob(id) => jobs::cancel(app, &id),

@@ -15,7 +15,6 @@ impl Registry {
 
     /// Everything as an export job writes it: devices in the order of their ids, each followed by
     /// its modules.
-    #[allow(dead_code, reason = "the export job comes with it")]
     pub(crate) fn entries(&self) -> impl Iterator<Item = ExportImportDevice> {
         self.records.values().map(Record::entry)
     }
