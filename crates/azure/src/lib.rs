@@ -21,12 +21,14 @@ mod fields;
 pub mod headers;
 mod identity;
 mod key_rotation;
+mod job;
 pub mod limits;
 mod module;
 pub mod path;
 pub mod quota;
 mod rules;
 pub mod sas;
+mod scheduled_job;
 mod secret;
 mod statistics;
 mod twin;
@@ -48,7 +50,12 @@ pub use key_rotation::{
     KeyOwner, KeyRotation, KeyRotationError, KeyRotationResult, PolicyKey, RotatedKeys,
 };
 pub use module::Module;
+pub use job::{
+    CONFIGURATIONS_BLOB, DEVICES_BLOB, IMPORT_ERRORS_BLOB, ImportError, JobProperties, JobStatus,
+    JobType, ManagedIdentity, StorageAuthenticationType,
+};
 pub use rules::{MAX_STATUS_REASON, Violation};
+pub use scheduled_job::{CloudToDeviceMethod, DeviceJobStatistics, JobRequest, JobResponse};
 pub use secret::{InvalidKey, NoRandomness, Secret};
 pub use statistics::{RegistryStatistics, ServiceStatistics};
 pub use twin::{Twin, TwinProperties};

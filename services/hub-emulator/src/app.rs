@@ -191,7 +191,7 @@ impl App {
         }
         self.check_caller(&mut head, &operation)?;
         let is_message = operation.kind() == CallKind::Device;
-        let answer = handlers::run(self, operation, &head, body)?;
+        let answer = handlers::run(self, operation, &head, body).await?;
         if is_message {
             self.throttle.count_message();
         }

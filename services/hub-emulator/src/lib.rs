@@ -2,7 +2,8 @@
 //!
 //! Owns a registry of devices, their modules and twins, and of configurations, in memory or in a
 //! journal on disk (`--data`). An acknowledged write is in the journal before its answer goes out,
-//! so that a killed process loses none. How many messages a device sent is counted in memory only.
+//! so that a killed process loses none. How many messages a device sent is counted in memory only,
+//! and jobs with their history are known in memory only.
 //!
 //! Keeps true: every rule about ETags, keys and names that the real hub has and that a
 //! replicator depends on. It is a development tool: nothing of Hubshift needs it to run.

@@ -95,15 +95,18 @@ impl Running {
         self.app.throttle.refused(class)
     }
 
-    /// Stops: takes no more connections and lets calls that are under way end, for two seconds.
+    /// Stops: ends the jobs, takes no more connections and lets calls that are under way end, for
+    /// two seconds.
     pub async fn stop(self) {
         self.cancel.cancel();
+        self.app.jobs.stop();
         self.tasks.close();
-        if tokio::time::timeout(GRACE, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            warn!("stopped with calls under way");
+        let ended = async {
+            self.tasks.wait().await;
+            self.app.jobs.stopped().await;
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            warn!("stopped with calls or jobs under way");
         }
     }
 }
@@ -111,5 +114,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.cancel.cancel();
+        self.app.jobs.stop();
     }
 }

@@ -16,6 +16,7 @@ use crate::access::Access;
 use crate::admin;
 use crate::app::App;
 use crate::dump;
+use crate::jobs::JobSettings;
 use crate::journal::{DataFile, Kept};
 use crate::management::{Management, ResourceId};
 use crate::options::Options;
@@ -106,6 +107,7 @@ impl Emulator {
             Throttle::new(Settings::from(&options.throttle)),
             cancel.clone(),
         ));
+        app.jobs.set(JobSettings::from(&options.job));
         let host = if addr.port() == 443 {
             host
         } else {

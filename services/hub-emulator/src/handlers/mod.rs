@@ -25,7 +25,7 @@ use crate::operation::Operation;
 use crate::registry::TwinWrite;
 
 /// Carries an operation out.
-pub(crate) fn run(
+pub(crate) async fn run(
     app: &Arc<App>,
     operation: Operation,
     head: &Parts,
@@ -72,7 +72,7 @@ pub(crate) fn run(
         Operation::DeleteConfiguration(id) => configurations::delete(app, &id, if_match(head)),
         Operation::TestQueries => configurations::test_conditions(body),
         Operation::ApplyConfiguration(id) => configurations::apply(app, &id, body),
-        Operation::CreateJob => jobs::create(app, body),
+        Operation::CreateJob => jobs::create(app, body).await,
         Operation::ListJobs => jobs::list(app),
         Operation::GetJob(id) => jobs::get(app, &id),
         Operation::CancelJob(id) => jobs::cancel(app, &id),
@@ -91,10 +91,6 @@ fn if_match(head: &Parts) -> Option<IfMatch> {
 }
 
 /// Reads a body. Errors name the field and never its value.
-fn not_there_yet() -> Result<Answer, Refusal> {
-    Err(Refusal::new(ErrorCode::InvalidOperation, "not there yet"))
-}
-
 fn parse<T>(body: &[u8], read: impl FnOnce(Value) -> Result<T, FieldError>) -> Result<T, Refusal> {
     if body.is_empty() {
         return Err(Refusal::new(ErrorCode::ArgumentNull, "the body is empty"));

@@ -1,5 +1,19 @@
 //! How jobs behave.
 
+use std::num::NonZeroU32;
+
 /// How jobs behave.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct JobOptions {}
+pub struct JobOptions {
+    /// Lines, or devices of a scheduled job, that a job gets done in a second [default: no limit]
+    #[arg(long, env = "HUB_EMULATOR_JOB_LINES_PER_SECOND", value_name = "NUMBER")]
+    pub job_lines_per_second: Option<NonZeroU32>,
+
+    /// Export the registry piece by piece while it is written, instead of as it was at one moment
+    #[arg(long, env = "HUB_EMULATOR_EXPORT_WHILE_WRITTEN")]
+    pub export_while_written: bool,
+
+    /// Answer a query of scheduled jobs with the object of the API description, instead of the list that most clients read
+    #[arg(long, env = "HUB_EMULATOR_JOB_QUERY_AS_DESCRIBED")]
+    pub job_query_as_described: bool,
+}

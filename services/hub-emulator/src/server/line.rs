@@ -19,9 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Dropped;
 
-/// Nothing is ordered.
-const WHOLE: u8 = 0;
-/// The line is to be cut when what is written next has left.
+/// At 0 nothing is ordered; here the line is to be cut when what is written next has left.
 const ARMED: u8 = 1;
 /// Something was written since then.
 const WRITTEN: u8 = 2;

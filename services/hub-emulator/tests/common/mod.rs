@@ -1,6 +1,8 @@
 //! A hub in process and a client that speaks plain HTTPS to it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod blob;
+
 use std::time::Duration;
 
 use hubshift_azure::{Secret, path, sas};

@@ -1,0 +1,101 @@
+//! The lines of an import, and what the log says of those that failed. Nothing of a line's values
+//! but its ids gets into the log.
+
+use hubshift_azure::{ErrorCode, ExportImportDevice, ImportError};
+use serde_json::Value;
+
+use crate::answer::Refusal;
+
+/// Reads a line. One that cannot be read is nobody's: its error has no device.
+pub(super) fn read(text: &str, number: usize) -> Result<ExportImportDevice, ImportError> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        let column = error.column();
+        malformed(number, &format!("is not a JSON object (column {column})"))
+    })?;
+    let entry = ExportImportDevice::from_value(value)
+        .map_err(|found| malformed(number, &format!("cannot be read: {found}")))?;
+    if entry.id.is_empty() {
+        return Err(malformed(number, "has no id"));
+    }
+    // Deletes and changes of twins need it too. A module has none.
+    if entry.status.is_none() && entry.module_id.is_none() {
+        return Err(malformed(number, "has no status"));
+    }
+    Ok(entry)
+}
+
+/// What the log says of an entry that the registry refused.
+pub(super) fn refused(entry: &ExportImportDevice, refusal: Refusal) -> ImportError {
+    ImportError {
+        device_id: Some(entry.id.clone()),
+        module_id: entry.module_id.clone(),
+        error_code: number_of(refusal.code),
+        error_status: refusal.words,
+    }
+}
+
+fn malformed(number: usize, what: &str) -> ImportError {
+    ImportError {
+        device_id: None,
+        module_id: None,
+        error_code: number_of(ErrorCode::DeserializationError),
+        error_status: format!("line {number} {what}"),
+    }
+}
+
+/// Errors whose numbers are not known have that of their status.
+fn number_of(code: ErrorCode) -> u32 {
+    code.number()
+        .unwrap_or_else(|| u32::from(code.status()) * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_nobodys_and_not_shown() {
+        for text in [
+            "Warning: authorization keys are not part of this export",
+            "{\"id\":\"canary\"",
+            "[\"canary\"]",
+            "{\"status\":\"enabled\"}",
+            "{\"id\":\"canary\",\"status\":\"canary\"}",
+            "{\"id\":\"canary\",\"importMode\":\"delete\"}",
+        ] {
+            let error = read(text, 7).unwrap_err();
+            assert_eq!(
+                (error.device_id, error.error_code),
+                (None, 400_012),
+                "{text}"
+            );
+            let words = error.error_status;
+            assert!(
+                words.starts_with("line 7 ") && !words.contains("canary"),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mark_at_the_start_of_the_file_is_passed_over() {
+        assert!(read("\u{feff}{\"id\":\"d\",\"status\":\"enabled\"}\r", 1).is_ok());
+    }
+
+    #[test]
+    fn a_modules_line_needs_no_status() {
+        assert!(read("{\"id\":\"d\",\"moduleId\":\"m\"}", 1).is_ok());
+    }
+
+    #[test]
+    fn what_the_registry_refused_is_the_devices() {
+        let entry = read("{\"id\":\"d\",\"status\":\"enabled\"}", 1).unwrap();
+        let error = refused(&entry, Refusal::device_not_found("d"));
+        let line = serde_json::to_string(&error).unwrap();
+        let expected = r#"{"deviceId":"d","errorCode":404001,"errorStatus":"d"}"#;
+        assert_eq!(line, expected);
+        let unnumbered = Refusal::new(ErrorCode::StringIsNotThumbprint, "no");
+        assert_eq!(refused(&entry, unnumbered).error_code, 400_000);
+    }
+}
