@@ -225,7 +225,9 @@ fn registry(options: &Options) -> Result<Registry, StartError> {
         None => {}
     }
     let journal = file.map(|file| file.start(&records)).transpose()?;
-    Ok(Registry::new(records, journal, marks))
+    let mut registry = Registry::new(records, journal, marks);
+    registry.echo().set(options.query.lag, options.query.ghosts);
+    Ok(registry)
 }
 
 async fn serve_admin(listener: TcpListener, app: Arc<App>, cancel: CancellationToken) {

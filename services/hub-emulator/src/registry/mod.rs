@@ -5,9 +5,11 @@
 //! crash would take back.
 
 mod activity;
+mod echo;
 mod entry;
 mod identity;
 mod marks;
+mod module_twins;
 mod record;
 mod twin_state;
 
@@ -24,6 +26,7 @@ use crate::answer::Refusal;
 use crate::journal::{Journal, Records};
 
 pub(crate) use activity::Activity;
+use echo::Echo;
 pub(crate) use identity::{IdentityBody, created};
 pub(crate) use marks::Marks;
 pub(crate) use record::Record;
@@ -46,6 +49,7 @@ pub(crate) struct Registry {
     activities: HashMap<String, Activity>,
     journal: Option<Journal>,
     marks: Marks,
+    echo: Echo,
 }
 
 impl Registry {
@@ -55,6 +59,7 @@ impl Registry {
             activities: HashMap::new(),
             journal,
             marks,
+            echo: Echo::default(),
         }
     }
 
@@ -117,6 +122,7 @@ impl Registry {
         if let Some(journal) = &mut self.journal {
             journal.delete(id).map_err(not_written)?;
         }
+        self.echo.note(id, self.records.get(id));
         self.records.remove(id);
         self.activities.remove(id);
         Ok(())
@@ -180,6 +186,8 @@ impl Registry {
         if let Some(journal) = &mut self.journal {
             journal.put(&record).map_err(not_written)?;
         }
+        let id = &record.device_id;
+        self.echo.note(id, self.records.get(id));
         self.records.insert(record.device_id.clone(), record);
         Ok(())
     }
