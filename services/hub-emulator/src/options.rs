@@ -3,6 +3,7 @@
 //! Policies come in as opaque text, checked at start: a parser that quotes a wrong value would
 //! print a key.
 
+mod duration;
 mod entra;
 mod job;
 mod query;

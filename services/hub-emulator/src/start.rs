@@ -234,9 +234,11 @@ fn registry(options: &Options) -> Result<Registry, StartError> {
         None => {}
     }
     let journal = file.map(|file| file.start(&kept)).transpose()?;
-    Ok(Registry::new(kept.records, journal, marks)
+    let mut registry = Registry::new(kept.records, journal, marks)
         .with_configurations(kept.configurations)
-        .with_options(options.registry.clone()))
+        .with_options(options.registry.clone());
+    registry.echo().set(options.query.lag, options.query.ghosts);
+    Ok(registry)
 }
 
 async fn serve_admin(listener: TcpListener, app: Arc<App>, cancel: CancellationToken) {

@@ -82,10 +82,6 @@ impl Jobs {
     }
 
     /// The rows of `devices.jobs`: how each device of each scheduled job fared.
-    #[allow(
-        dead_code,
-        reason = "the query handler reads it when it knows devices.jobs"
-    )]
     pub(crate) fn device_rows(&self) -> Vec<Value> {
         self.schedule.device_rows()
     }

@@ -13,12 +13,14 @@ mod configuration;
 mod configurations;
 mod content;
 mod devices;
+mod echo;
 mod entry;
 mod identity;
 mod key_rotation;
 mod marks;
 mod module;
 mod modules;
+mod module_twins;
 mod record;
 mod scope;
 mod twin_state;
@@ -40,6 +42,7 @@ use crate::options::RegistryOptions;
 
 pub(crate) use activity::Activity;
 pub(crate) use configuration::test_queries;
+use echo::Echo;
 pub(crate) use identity::IdentityBody;
 pub(crate) use marks::Marks;
 pub(crate) use module::{ModuleBody, ModuleRecord};
@@ -65,6 +68,7 @@ pub(crate) struct Registry {
     journal: Option<Journal>,
     marks: Marks,
     options: RegistryOptions,
+    echo: Echo,
 }
 
 impl Registry {
@@ -77,6 +81,7 @@ impl Registry {
             journal,
             marks,
             options: RegistryOptions::default(),
+            echo: Echo::default(),
         }
     }
 
@@ -152,6 +157,7 @@ impl Registry {
         if let Some(journal) = &mut self.journal {
             journal.delete(id).map_err(not_written)?;
         }
+        self.echo.note(id, self.records.get(id));
         self.records.remove(id);
         self.activities.remove(id);
         Ok(())
@@ -162,6 +168,8 @@ impl Registry {
         if let Some(journal) = &mut self.journal {
             journal.put(&record).map_err(not_written)?;
         }
+        let id = &record.device_id;
+        self.echo.note(id, self.records.get(id));
         self.records.insert(record.device_id.clone(), record);
         Ok(())
     }
