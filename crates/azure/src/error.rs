@@ -63,8 +63,8 @@ error_codes! {
     GenericNotFound = 404, None;
     GenericMethodNotAllowed = 405, None;
     DeviceAlreadyExists = 409, Some(409_001);
+    JobAlreadyExists = 409, Some(409_104);
     ModuleAlreadyExistsOnDevice = 409, Some(409_301);
-    JobAlreadyExists = 409, None;
     PreconditionFailed = 412, Some(412_001);
     MessageTooLarge = 413, Some(413_001);
     TooManyDevices = 413, Some(413_002);
