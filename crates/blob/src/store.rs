@@ -19,12 +19,16 @@ use crate::error::ContainerError;
 const VERSION: &str = "2021-12-02";
 /// How often a call is sent.
 const ATTEMPTS: u32 = 4;
+/// How often it is tried to connect: a store that is not there will not be there in a second.
+const CONNECTS: u32 = 2;
 /// How long to wait before the second time; doubled for each further one.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long connecting may take.
 const MAX_CONNECT: Duration = Duration::from_secs(5);
 /// How long one attempt may take with everything that it carries.
 const MAX_ATTEMPT: Duration = Duration::from_secs(60);
+/// What is said of a store that takes no connection.
+const NO_CONNECTION: &str = "no connection";
 /// The largest answer that is taken: a server that ignores ranges must not fill the memory.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
@@ -129,11 +133,13 @@ impl Store {
         let mut attempt = 1;
         loop {
             let answer = self.send_once(call).await;
-            let may_pass = match &answer {
-                Ok(reply) => is_passing(reply.status),
-                Err(error) => matches!(error, ContainerError::Unreachable(_)),
+            let most = match &answer {
+                Ok(reply) if is_passing(reply.status) => ATTEMPTS,
+                Err(ContainerError::Unreachable(words)) if words == NO_CONNECTION => CONNECTS,
+                Err(ContainerError::Unreachable(_)) => ATTEMPTS,
+                _ => 1,
             };
-            if !may_pass || attempt == ATTEMPTS {
+            if attempt >= most {
                 return answer;
             }
             tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
@@ -177,7 +183,7 @@ fn no_answer(error: &reqwest::Error) -> ContainerError {
     let words = if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {
-        "no connection"
+        NO_CONNECTION
     } else {
         "the connection broke"
     };

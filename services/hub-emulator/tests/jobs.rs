@@ -345,7 +345,7 @@ async fn large_exports_go_in_blocks_and_come_back_in_ranges() {
     let text = "x".repeat(4000);
     let desired: Value = (0..7).map(|n| (format!("p{n}"), json!(text))).collect();
     let all: Vec<Value> = (0..320)
-        .map(|n| json!({"id": format!("d{n:03}"), "properties": {"desired": desired}}))
+        .map(|n| json!({"id": format!("d{n:03}"), "status": "enabled", "properties": {"desired": desired}}))
         .collect();
     for hundred in all.chunks(100) {
         assert_eq!(east.post("/devices", json!(hundred)).await.code(), 200);

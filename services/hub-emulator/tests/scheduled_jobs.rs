@@ -23,7 +23,8 @@ async fn slow_hub() -> Hub {
 
 /// Devices of two sites.
 async fn fill(hub: &Hub) {
-    let device = |id: &str, site: &str| json!({"id": id, "tags": {"site": site}});
+    let device =
+        |id: &str, site: &str| json!({"id": id, "status": "enabled", "tags": {"site": site}});
     let all = json!([device("a1", "a"), device("a2", "a"), device("b1", "b")]);
     assert_eq!(hub.post("/devices", all).await.code(), 200);
 }
@@ -66,7 +67,8 @@ async fn page(hub: &Hub, filter: &str, headers: &[(&str, &str)]) -> (Vec<String>
     let answer = common::answer(request.send().await.unwrap()).await;
     assert_eq!(answer.code(), 200, "{}", answer.body);
     assert_eq!(answer.header("x-ms-item-type"), Some("jobResponse"));
-    let rows = answer.body.as_array().unwrap().iter();
+    assert_eq!(answer.body["type"], "jobResponse");
+    let rows = answer.body["items"].as_array().unwrap().iter();
     let ids = rows
         .map(|row| row["jobId"].as_str().unwrap().to_owned())
         .collect();
@@ -215,12 +217,12 @@ async fn queries_filter_and_page() {
 }
 
 #[tokio::test]
-async fn a_query_is_answered_as_described_if_that_is_ordered() {
+async fn a_query_is_answered_with_a_list_if_that_is_ordered() {
     let mut options = options();
-    options.job.job_query_as_described = true;
+    options.job.job_query_as_list = true;
     let hub = start(options).await;
     put(&hub, "j", twin_job("*")).await;
-    let answer = hub.get("/jobs/v2/query").await.body;
-    assert_eq!(answer["type"], "jobResponse");
-    assert_eq!(answer["items"][0]["jobId"], "j");
+    let answer = hub.get("/jobs/v2/query").await;
+    assert_eq!(answer.header("x-ms-item-type"), Some("jobResponse"));
+    assert_eq!(answer.body[0]["jobId"], "j");
 }

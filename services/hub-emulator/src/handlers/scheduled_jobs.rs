@@ -1,7 +1,8 @@
 //! Scheduled jobs.
 //!
-//! The API description has an object for the answer to a query; most clients read a list and
-//! headers, as for queries of devices. The list is what is answered unless the other is ordered.
+//! The API description has an object for the answer to a query, and Python's client can read
+//! nothing else; C#'s reads a list, as for queries of devices. Which of them the real hub sends
+//! is not settled, so the list can be ordered. Both come with the same headers.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -44,14 +45,14 @@ pub(super) fn query(app: &App, head: &Parts) -> Result<Answer, Refusal> {
     let after = start(app::text(head, headers::CONTINUATION))?;
     let (rows, next) = app.jobs.schedule.page(filter, after, size);
     let next = next.map(|number| number.to_string());
-    let answer = if app.jobs.settings().job_query_as_described {
+    let answer = if app.jobs.settings().job_query_as_list {
+        Answer::json(&rows)?
+    } else {
         let mut result = json!({ "type": ITEM_TYPE, "items": rows });
         if let Some(next) = &next {
             result["continuationToken"] = next.as_str().into();
         }
         Answer::json(&result)?
-    } else {
-        Answer::json(&rows)?
     };
     let answer = answer.with(headers::ITEM_TYPE, ITEM_TYPE);
     Ok(match next {

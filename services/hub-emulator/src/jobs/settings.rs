@@ -14,8 +14,8 @@ pub(crate) struct JobSettings {
     pub(crate) lines_per_second: Option<NonZeroU32>,
     /// Whether an export reads the registry piece by piece while it is written.
     pub(crate) export_while_written: bool,
-    /// Whether a query of scheduled jobs is answered as the API description has it.
-    pub(crate) job_query_as_described: bool,
+    /// Whether a query of scheduled jobs is answered with a list.
+    pub(crate) job_query_as_list: bool,
 }
 
 impl From<&JobOptions> for JobSettings {
@@ -23,7 +23,7 @@ impl From<&JobOptions> for JobSettings {
         Self {
             lines_per_second: options.job_lines_per_second,
             export_while_written: options.export_while_written,
-            job_query_as_described: options.job_query_as_described,
+            job_query_as_list: options.job_query_as_list,
         }
     }
 }

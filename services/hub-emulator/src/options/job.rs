@@ -13,7 +13,7 @@ pub struct JobOptions {
     #[arg(long, env = "HUB_EMULATOR_EXPORT_WHILE_WRITTEN")]
     pub export_while_written: bool,
 
-    /// Answer a query of scheduled jobs with the object of the API description, instead of the list that most clients read
-    #[arg(long, env = "HUB_EMULATOR_JOB_QUERY_AS_DESCRIBED")]
-    pub job_query_as_described: bool,
+    /// Answer a query of scheduled jobs with a list, instead of the object of the API description
+    #[arg(long, env = "HUB_EMULATOR_JOB_QUERY_AS_LIST")]
+    pub job_query_as_list: bool,
 }

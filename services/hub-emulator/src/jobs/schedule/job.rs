@@ -39,6 +39,7 @@ pub(in crate::jobs) struct ScheduledJob {
     plan: Plan,
     max_seconds: Option<i64>,
     created: OffsetDateTime,
+    begun: Option<OffsetDateTime>,
     ended: Option<OffsetDateTime>,
     status: JobStatus,
     failure: Option<String>,
@@ -50,7 +51,6 @@ pub(in crate::jobs) struct ScheduledJob {
 struct DeviceRun {
     device_id: String,
     status: JobStatus,
-    begun: OffsetDateTime,
     updated: OffsetDateTime,
     error: Option<Refusal>,
 }
@@ -144,6 +144,7 @@ impl ScheduledJob {
             plan,
             max_seconds: request.max_execution_time_in_seconds,
             created: now,
+            begun: None,
             ended: None,
             status,
             failure: None,
@@ -168,6 +169,11 @@ impl ScheduledJob {
         self.status.is_over()
     }
 
+    /// When its devices were chosen.
+    pub(super) fn begun(&self) -> Option<OffsetDateTime> {
+        self.begun
+    }
+
     pub(super) fn kind(&self) -> JobType {
         match self.plan.work {
             Work::UpdateTwin(_) => JobType::ScheduleUpdateTwin,
@@ -189,10 +195,10 @@ impl ScheduledJob {
         let run = |id: &String| DeviceRun {
             device_id: id.clone(),
             status: JobStatus::Queued,
-            begun: now,
             updated: now,
             error: None,
         };
+        self.begun = Some(now);
         self.devices = ids.iter().map(run).collect();
     }
 
@@ -287,7 +293,7 @@ impl ScheduledJob {
             "jobType": self.kind(),
             "status": device_status(device.status),
             "createdDateTimeUtc": wire_time::write(self.created),
-            "startTimeUtc": wire_time::write(device.begun),
+            "startTimeUtc": self.begun.map(wire_time::write),
             "lastUpdatedDateTimeUtc": wire_time::write(device.updated),
         });
         if device.status.is_over() {

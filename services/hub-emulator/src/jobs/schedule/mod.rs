@@ -135,11 +135,13 @@ impl Schedule {
         (rows, next)
     }
 
-    /// The rows of all jobs' devices.
+    /// The rows of all jobs' devices. New ones come last: who pages through them counts.
     pub(super) fn device_rows(&self) -> Vec<Value> {
         let list = self.lock();
-        let jobs = list.jobs.iter();
-        jobs.flat_map(|numbered| numbered.job.device_rows())
+        let mut jobs: Vec<&ScheduledJob> = list.jobs.iter().map(|old| &old.job).collect();
+        jobs.sort_by_key(|job| job.begun());
+        jobs.into_iter()
+            .flat_map(ScheduledJob::device_rows)
             .collect()
     }
 

@@ -18,8 +18,8 @@ pub(super) fn read(text: &str, number: usize) -> Result<ExportImportDevice, Impo
     if entry.id.is_empty() {
         return Err(malformed(number, "has no id"));
     }
-    // Deletes and changes of twins need it too. A module has none.
-    if entry.status.is_none() && entry.module_id.is_none() {
+    // Deletes and changes of twins need it too, and so do modules, which have none otherwise.
+    if entry.status.is_none() {
         return Err(malformed(number, "has no status"));
     }
     Ok(entry)
@@ -81,11 +81,6 @@ mod tests {
     #[test]
     fn a_mark_at_the_start_of_the_file_is_passed_over() {
         assert!(read("\u{feff}{\"id\":\"d\",\"status\":\"enabled\"}\r", 1).is_ok());
-    }
-
-    #[test]
-    fn a_modules_line_needs_no_status() {
-        assert!(read("{\"id\":\"d\",\"moduleId\":\"m\"}", 1).is_ok());
     }
 
     #[test]
