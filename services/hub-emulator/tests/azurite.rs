@@ -104,7 +104,7 @@ fn any_kind(number: usize) -> Value {
         3 => device["authentication"] = json!({"type": "certificateAuthority"}),
         4 => {
             device["id"] = json!(format!("odd-{number}-:.+%_#*?!(),=@;$'"));
-            device["tags"] = json!({"list": [1, "two", null, [3]], "text": "line\nfeed"});
+            device["tags"] = json!({"list": [1, "two", true, [3]], "text": "line\nfeed"});
         }
         _ if number.is_multiple_of(50) => device["capabilities"] = json!({"iotEdge": true}),
         _ => {}
