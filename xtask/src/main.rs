@@ -1,5 +1,7 @@
 //! What CI runs, a person can run: `cargo xtask test`. Nothing here is part of the product.
 
+mod campaign;
+mod conformance;
 mod context;
 mod db;
 mod process;
@@ -13,14 +15,14 @@ use crate::context::Context;
 use crate::stage::{LINTS, Stage, run};
 
 /// Checks, tests and keeps the repository in order.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Everything that CI runs, cheapest first; stops at the first failure.
     #[command(visible_alias = "ci")]
@@ -31,6 +33,15 @@ enum Command {
     Sqlx,
     /// Holds a private PostgreSQL with an empty database as the migrations make it, until ^C.
     Db,
+    /// Holds a hub, real or emulated, against what the connector relies on.
+    Conformance(conformance::Arguments),
+    /// Devices out of an emulated hub by an export job, into an empty one, and out again, through
+    /// a real Azurite; the two files must be equal. A release build.
+    Azurite {
+        /// How many devices
+        #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+        devices: u32,
+    },
 }
 
 #[tokio::main]
@@ -41,6 +52,8 @@ async fn main() -> anyhow::Result<()> {
         Command::Lint => run(&mut context, &LINTS).await,
         Command::Sqlx => sqlx_data::regenerate(&mut context).await,
         Command::Db => db::hold(&mut context).await,
+        Command::Conformance(arguments) => conformance::run_suite(&context, arguments),
+        Command::Azurite { devices } => campaign::azurite(&context, devices),
     };
     context.close().await?;
     done

@@ -1,10 +1,13 @@
 //! What the tests need from outside Rust, made or installed before they run, and told to them by
-//! environment variables: a PostgreSQL, a Python with Microsoft's SDK, a grpcurl, and a few small
-//! programs.
+//! environment variables: a PostgreSQL, a Python and a Node with Microsoft's SDKs, an Azurite, a
+//! grpcurl, and a few small programs.
 
 mod debian;
+mod node;
 mod python;
 mod tools;
+
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use hubshift_testkit::pg::SERVER_VARIABLE;
@@ -13,6 +16,12 @@ use crate::context::Context;
 
 /// The Python that has Microsoft's service SDK.
 const PYTHON_VARIABLE: &str = "HUBSHIFT_SDK_PYTHON";
+
+/// A directory with `node_modules`, which has Microsoft's service SDK for Node.
+const NODE_VARIABLE: &str = "HUBSHIFT_SDK_NODE";
+
+/// The script of Azurite's blob service.
+const AZURITE_VARIABLE: &str = "HUBSHIFT_AZURITE";
 
 /// A real grpcurl.
 const GRPCURL_VARIABLE: &str = "HUBSHIFT_GRPCURL";
@@ -23,16 +32,30 @@ pub(crate) async fn ready(context: &mut Context) -> anyhow::Result<Vec<(&'static
     let url = context.postgres_url().await?;
     let tools = python::ready(&context.scratch("sdk-venv"))
         .context("the tests need Python with Microsoft's SDK, and grpcurl")?;
-    let ours = [
+    let mut environment = node_tools(context)?;
+    environment.push((SERVER_VARIABLE, url));
+    environment.extend(unless_set([
         (PYTHON_VARIABLE, tools.python),
         (GRPCURL_VARIABLE, tools.grpcurl),
-    ];
-    let mut environment = vec![(SERVER_VARIABLE, url)];
-    for (name, path) in ours {
-        // Whoever set it knows better.
-        if std::env::var_os(name).is_none() {
-            environment.push((name, path.display().to_string()));
-        }
-    }
+    ]));
     Ok(environment)
+}
+
+/// What runs on Node alone, and what the environment says about it.
+pub(crate) fn node_tools(context: &Context) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let tools = node::ready(&context.scratch("sdk-node"))
+        .context("the tests need Node with Microsoft's SDK, and Azurite")?;
+    let ours = [
+        (NODE_VARIABLE, tools.sdk),
+        (AZURITE_VARIABLE, tools.azurite),
+    ];
+    Ok(unless_set(ours))
+}
+
+/// Leaves out what is set: whoever set it knows better.
+fn unless_set<const N: usize>(ours: [(&'static str, PathBuf); N]) -> Vec<(&'static str, String)> {
+    ours.into_iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none())
+        .map(|(name, path)| (name, path.display().to_string()))
+        .collect()
 }

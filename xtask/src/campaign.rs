@@ -1,0 +1,20 @@
+//! Tests that are too large for every run, by the same test binary.
+
+use crate::context::Context;
+use crate::process::{cargo, run};
+use crate::setup;
+
+/// How many devices the test of the import and export jobs moves.
+const DEVICES_VARIABLE: &str = "HUBSHIFT_AZURITE_DEVICES";
+
+/// Moves this many devices through Azurite.
+pub(crate) fn azurite(context: &Context, devices: u32) -> anyhow::Result<()> {
+    let mut cargo = cargo(&context.root);
+    cargo
+        .envs(setup::node_tools(context)?)
+        .env(DEVICES_VARIABLE, devices.to_string());
+    let test = ["test", "--release", "-p", "hubshift-emulator"];
+    run(cargo
+        .args(test)
+        .args(["--test", "azurite", "--", "--nocapture"]))
+}
