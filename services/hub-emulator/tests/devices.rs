@@ -5,7 +5,7 @@ mod common;
 
 use common::{VERSION, answer, device_path, hub, key};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_device_is_created_once_and_updated_under_its_etag() {
@@ -189,6 +189,40 @@ async fn the_list_ends_at_top_and_takes_a_trailing_slash() {
         .await
         .unwrap();
     assert_eq!(answer(two).await.body.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_method_finds_nobody_online_and_no_message_waits() {
+    let hub = hub().await;
+    hub.create("d", 'B').await;
+    let method = json!({"methodName": "reboot", "payload": {}});
+    let away = hub.post("/twins/d/methods", method.clone()).await;
+    assert_eq!((away.code(), away.error()), (404, "DeviceNotOnline"));
+    let inner = away.body["Message"].as_str().unwrap();
+    let inner: Value = serde_json::from_str(inner).unwrap();
+    assert_eq!(inner["errorCode"], 404_103);
+    assert!(inner["message"].as_str().unwrap().contains("isn't online"));
+    let gone = hub.post("/twins/gone/methods", method.clone()).await;
+    assert_eq!(gone.error(), "DeviceNotFound");
+    let module = hub.post("/twins/d/modules/m/methods", method).await;
+    assert_eq!(module.error(), "ModuleNotFound");
+    let nameless = hub.post("/twins/d/methods", json!({})).await;
+    assert_eq!(nameless.code(), 400);
+
+    let commands = "/devices/d/commands";
+    let purged = hub.call(Method::DELETE, commands, &[], None).await;
+    let expected = json!({"deviceId": "d", "totalMessagesPurged": 0, "moduleId": null});
+    assert_eq!((purged.code(), purged.body), (200, expected));
+}
+
+#[tokio::test]
+async fn a_thumbprint_that_is_none_has_a_listed_name_in_bulk() {
+    let hub = hub().await;
+    let entry = json!([{"id": "d", "status": "enabled", "authentication": {"type": "selfSigned",
+        "x509Thumbprint": {"primaryThumbprint": "AA:BB"}}}]);
+    let refused = hub.post("/devices", entry).await;
+    assert_eq!(refused.code(), 400);
+    assert_eq!(refused.body["errors"][0]["errorCode"], "ArgumentInvalid");
 }
 
 #[tokio::test]
