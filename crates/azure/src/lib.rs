@@ -20,8 +20,8 @@ pub mod export_line;
 mod fields;
 pub mod headers;
 mod identity;
-mod key_rotation;
 mod job;
+mod key_rotation;
 pub mod limits;
 mod module;
 pub mod path;
@@ -46,14 +46,14 @@ pub use error::{ErrorBody, ErrorCode, HubAnswer};
 pub use export::{ExportImportDevice, ImportMode, Properties};
 pub use fields::FieldError;
 pub use identity::{Capabilities, ConnectionState, Device, Status};
-pub use key_rotation::{
-    KeyOwner, KeyRotation, KeyRotationError, KeyRotationResult, PolicyKey, RotatedKeys,
-};
-pub use module::Module;
 pub use job::{
     CONFIGURATIONS_BLOB, DEVICES_BLOB, IMPORT_ERRORS_BLOB, ImportError, JobProperties, JobStatus,
     JobType, ManagedIdentity, StorageAuthenticationType,
 };
+pub use key_rotation::{
+    KeyOwner, KeyRotation, KeyRotationError, KeyRotationResult, PolicyKey, RotatedKeys,
+};
+pub use module::Module;
 pub use rules::{MAX_STATUS_REASON, Violation};
 pub use scheduled_job::{CloudToDeviceMethod, DeviceJobStatistics, JobRequest, JobResponse};
 pub use secret::{InvalidKey, NoRandomness, Secret};

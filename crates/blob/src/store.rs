@@ -198,7 +198,7 @@ fn is_passing(status: StatusCode) -> bool {
 fn client() -> Result<Client, ContainerError> {
     let failed = |_| ContainerError::Failed("TLS cannot be set up".to_owned());
     let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -33,7 +33,9 @@ mod start_error;
 mod throttle;
 mod tls;
 
-pub use options::{EntraOptions, JobOptions, Options, QueryOptions, RegistryOptions, ThrottleOptions};
+pub use options::{
+    EntraOptions, JobOptions, Options, QueryOptions, RegistryOptions, ThrottleOptions,
+};
 pub use outage::{Fault, Outage, OutageMode, OutageScope};
 pub use request_log::LoggedRequest;
 pub use running::Running;

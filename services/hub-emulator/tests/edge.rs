@@ -5,7 +5,7 @@ mod common;
 
 use common::{Answer, Hub, hub, options};
 use hubshift_azure::export_line;
-use hubshift_emulator::{Options, RegistryOptions, run};
+use hubshift_emulator::{Emulator, Options, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -179,18 +179,19 @@ async fn what_a_hub_dumps_seeds_another_one() {
     std::fs::write(&seed, lines.map(|line| line.to_string()).join("\n")).unwrap();
     let mut files = Vec::new();
     for source in [&seed, &dump] {
-        let registry = RegistryOptions {
-            dump: Some(dump.clone()),
-            ..RegistryOptions::default()
-        };
-        let options = Options {
+        let data = dir.path().join(format!("{}.jsonl", files.len()));
+        let seeded = Options {
             seed: Some(source.clone()),
-            registry,
+            data: Some(data.clone()),
             ..options()
         };
-        let cancel = CancellationToken::new();
-        cancel.cancel();
-        run(options, cancel).await.unwrap();
+        Emulator::start(seeded).await.unwrap().stop().await;
+        let dumped = Options {
+            dump: Some(dump.clone()),
+            data: Some(data),
+            ..options()
+        };
+        run(dumped, CancellationToken::new()).await.unwrap();
         let text = std::fs::read_to_string(&dump).unwrap();
         files.push(export_line::parse_file(&text).unwrap().devices);
     }

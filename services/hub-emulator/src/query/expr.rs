@@ -200,7 +200,7 @@ impl Display for Joined<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(parts, between, least) = self;
         parts.iter().enumerate().try_for_each(|(index, part)| {
-            f.write_str(if index == 0 { "" } else { *between })?;
+            f.write_str(if index == 0 { "" } else { between })?;
             AtLeast(part, *least).fmt(f)
         })
     }

@@ -66,7 +66,7 @@ fn a_leaf_hangs_by_its_scope_and_is_detached_without_one() {
     let mut hub = Hub::new();
     let scope = hub.edge("e", &[]);
     let attached = hub.write("leaf", &body(false, Some(&scope), &[])).unwrap();
-    assert_eq!(attached.parent_scopes, [scope.clone()]);
+    assert_eq!(attached.parent_scopes, std::slice::from_ref(&scope));
     assert_eq!(attached.device_scope, Some(scope.clone()));
     let by_parents = hub.write("leaf", &body(false, None, &[&scope])).unwrap();
     assert_eq!(by_parents, Place::default());
@@ -94,7 +94,7 @@ fn a_leaf_becomes_an_edge_device_and_back() {
     hub.refused("d", &body(true, Some(&top), &[]));
     let place = hub.write("d", &body(true, None, &[&top])).unwrap();
     assert_ne!(place.device_scope, Some(top.clone()));
-    assert_eq!(place.parent_scopes, [top.clone()]);
+    assert_eq!(place.parent_scopes, std::slice::from_ref(&top));
     let own = place.device_scope.unwrap();
     let leaf = hub.write("d", &body(false, Some(&own), &[&top])).unwrap();
     assert_eq!(leaf, Place::default());
