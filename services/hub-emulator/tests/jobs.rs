@@ -1,98 +1,17 @@
-//! Import and export jobs through a container.
+//! Import and export jobs: what is taken on, the slot, cancels, and imports that fail in part.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod common;
 
-use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::blob::{Blobs, CANARY};
-use common::{Hub, device_path, hub, key, options, start};
-use hubshift_azure::export_line;
+use common::jobs::{
+    PATIENCE, begin, completed, devices, ended, export, fill, import, log, slow_hub, until,
+};
+use common::{device_path, hub};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-/// A job that does not end in this time never will.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn slow_hub(lines_per_second: u32) -> Hub {
-    let mut options = options();
-    options.job.job_lines_per_second = NonZeroU32::new(lines_per_second);
-    start(options).await
-}
-
-fn export(blobs: &Blobs) -> Value {
-    json!({"type": "export", "outputBlobContainerUri": blobs.uri()})
-}
-
-fn import(blobs: &Blobs) -> Value {
-    json!({"type": "import", "inputBlobContainerUri": blobs.uri(),
-        "outputBlobContainerUri": blobs.uri()})
-}
-
-async fn begin(hub: &Hub, body: Value) -> String {
-    let answer = hub.post("/jobs/create", body).await;
-    assert_eq!(answer.code(), 200, "{}", answer.body);
-    answer.body["jobId"].as_str().unwrap().to_owned()
-}
-
-/// The job's record as soon as it fulfils this.
-async fn until(hub: &Hub, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-    let begun = Instant::now();
-    loop {
-        let record = hub.get(&format!("/jobs/{id}")).await.body;
-        if is_so(&record) {
-            return record;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{record}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-async fn ended(hub: &Hub, id: &str) -> Value {
-    let states = ["completed", "failed", "cancelled"].map(Value::from);
-    until(hub, id, |record| states.contains(&record["status"])).await
-}
-
-/// Carries a job out to its end.
-async fn completed(hub: &Hub, body: Value) -> Value {
-    let id = begin(hub, body).await;
-    let record = ended(hub, &id).await;
-    assert_eq!(record["status"], "completed", "{record}");
-    record
-}
-
-async fn devices(hub: &Hub) -> i64 {
-    let statistics = hub.get("/statistics/devices").await.body;
-    statistics["totalDeviceCount"].as_i64().unwrap()
-}
-
-async fn fill(hub: &Hub, count: usize) {
-    let all: Vec<Value> = (0..count)
-        .map(|n| json!({"id": format!("d{n:03}"), "importMode": "create", "status": "enabled"}))
-        .collect();
-    for hundred in all.chunks(100) {
-        let answer = hub.post("/devices", json!(hundred)).await;
-        assert_eq!(answer.code(), 200, "{}", answer.body);
-    }
-}
-
-fn lines(blobs: &Blobs, name: &str) -> Vec<Value> {
-    let text = blobs.text(name).unwrap();
-    let lines = text.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-/// The log as device and error number of each line.
-fn log(blobs: &Blobs) -> Vec<(Option<String>, u64)> {
-    let device = |line: &Value| line["deviceId"].as_str().map(str::to_owned);
-    lines(blobs, "importErrors.log")
-        .iter()
-        .map(|line| (device(line), line["errorCode"].as_u64().unwrap()))
-        .collect()
-}
 
 #[tokio::test]
 async fn what_is_exported_is_imported_elsewhere() {
@@ -281,30 +200,6 @@ async fn a_cancelled_import_applies_nothing_more() {
 }
 
 #[tokio::test]
-async fn an_export_without_keys_begins_with_a_notice() {
-    let (east, west, blobs) = (hub().await, hub().await, Blobs::start().await);
-    east.create("d", 'B').await;
-    let mut body = export(&blobs);
-    body["excludeKeysInExport"] = true.into();
-    assert_eq!(completed(&east, body).await["excludeKeysInExport"], true);
-    let text = blobs.text("devices.txt").unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 2);
-    assert!(export_line::is_notice(lines[0]), "{}", lines[0]);
-    let device: Value = serde_json::from_str(lines[1]).unwrap();
-    let nothing = json!({"primaryKey": null, "secondaryKey": null});
-    assert_eq!(device["authentication"]["symmetricKey"], nothing);
-
-    // The notice is a line that cannot be read, and the device gets keys of its own.
-    completed(&west, import(&blobs)).await;
-    assert_eq!(log(&blobs), [(None, 400_012)]);
-    let device = west.get("/devices/d").await.body;
-    let keys = &device["authentication"]["symmetricKey"];
-    assert!(keys["primaryKey"].is_string());
-    assert_ne!(keys["primaryKey"], key('B').expose());
-}
-
-#[tokio::test]
 async fn records_and_answers_do_not_show_the_container() {
     let (hub, blobs) = (hub().await, Blobs::start().await);
     let created = hub.post("/jobs/create", export(&blobs)).await;
@@ -315,61 +210,4 @@ async fn records_and_answers_do_not_show_the_container() {
         let text = body.to_string();
         assert!(!text.contains(CANARY) && !text.contains("Uri"), "{text}");
     }
-}
-
-/// Exports 60 devices, deletes the last while the first are written, and tells how many came out.
-async fn exported_while_written(in_pieces: bool) -> usize {
-    let mut options = options();
-    options.job.job_lines_per_second = NonZeroU32::new(50);
-    options.job.export_while_written = in_pieces;
-    let (hub, blobs) = (start(options).await, Blobs::start().await);
-    fill(&hub, 60).await;
-    let id = begin(&hub, export(&blobs)).await;
-    until(&hub, &id, |record| record["progress"].as_i64() > Some(0)).await;
-    let any = [("if-match", "*")];
-    let deleted = hub.call(Method::DELETE, "/devices/d059", &any, None).await;
-    assert_eq!(deleted.code(), 204);
-    assert_eq!(ended(&hub, &id).await["status"], "completed");
-    lines(&blobs, "devices.txt").len()
-}
-
-#[tokio::test]
-async fn an_export_is_of_one_moment_unless_the_other_is_ordered() {
-    assert_eq!(exported_while_written(false).await, 60);
-    assert_eq!(exported_while_written(true).await, 59);
-}
-
-#[tokio::test]
-async fn large_exports_go_in_blocks_and_come_back_in_ranges() {
-    let (east, west, blobs) = (hub().await, hub().await, Blobs::start().await);
-    let text = "x".repeat(4000);
-    let desired: Value = (0..7).map(|n| (format!("p{n}"), json!(text))).collect();
-    let all: Vec<Value> = (0..320)
-        .map(|n| json!({"id": format!("d{n:03}"), "status": "enabled", "properties": {"desired": desired}}))
-        .collect();
-    for hundred in all.chunks(100) {
-        assert_eq!(east.post("/devices", json!(hundred)).await.code(), 200);
-    }
-    completed(&east, export(&blobs)).await;
-    let calls = blobs.calls();
-    assert!(
-        calls.contains(&"PUT devices.txt blocklist".to_owned()),
-        "{calls:?}"
-    );
-    completed(&west, import(&blobs)).await;
-    assert_eq!(devices(&west).await, 320);
-    let (from, to) = (
-        east.get("/twins/d319").await.body,
-        west.get("/twins/d319").await.body,
-    );
-    assert_eq!(
-        to["properties"]["desired"]["p6"],
-        from["properties"]["desired"]["p6"]
-    );
-    let ranges = blobs
-        .calls()
-        .iter()
-        .filter(|call| *call == "GET devices.txt ")
-        .count();
-    assert!(ranges >= 3, "{ranges}");
 }

@@ -4,7 +4,7 @@ use hubshift_azure::{DEVICES_BLOB, ExportImportDevice, JobProperties, SymmetricK
 use hubshift_blob::Container;
 
 use super::pieces::Pieces;
-use super::{JobFailure, container, percent};
+use super::{JobFailure, configurations, container, percent};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::jobs::pace::Pace;
@@ -17,6 +17,8 @@ pub(crate) struct Export {
     container: Container,
     blob: String,
     leaves_keys_out: bool,
+    /// The blob for configurations, if they are part of it.
+    configurations: Option<String>,
 }
 
 impl Export {
@@ -27,6 +29,7 @@ impl Export {
             container,
             blob: blob.to_owned(),
             leaves_keys_out: asked.exclude_keys_in_export.unwrap_or(false),
+            configurations: configurations::blob(asked),
         })
     }
 
@@ -52,6 +55,9 @@ impl Export {
             }
         }
         out.finish().await?;
+        if let Some(blob) = &self.configurations {
+            configurations::export(app, &self.container, blob).await?;
+        }
         Ok(())
     }
 

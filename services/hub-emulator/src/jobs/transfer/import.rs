@@ -3,12 +3,11 @@
 //! The job is `completed` with no failure reason however many lines failed: those are in
 //! `importErrors.log`, which is written only if there are any. An older log is left as it is.
 
-use hubshift_azure::{
-    DEVICES_BLOB, ExportImportDevice, IMPORT_ERRORS_BLOB, ImportError, JobProperties,
-};
-use hubshift_blob::{BlobLines, BlobWriter, Container, ContainerError};
+use hubshift_azure::{DEVICES_BLOB, ExportImportDevice, ImportError, JobProperties};
+use hubshift_blob::{BlobLines, Container, ContainerError};
 
-use super::{JobFailure, container, import_line};
+use super::error_log::ErrorLog;
+use super::{JobFailure, configurations, container, import_line};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::jobs::pace::Pace;
@@ -18,6 +17,8 @@ use crate::registry::Registry;
 pub(crate) struct Import {
     input: Container,
     blob: String,
+    /// The blob of configurations, if they are part of it.
+    configurations: Option<String>,
     output: Container,
 }
 
@@ -37,6 +38,7 @@ impl Import {
         Ok(Self {
             input,
             blob: blob.to_owned(),
+            configurations: configurations::blob(asked),
             output,
         })
     }
@@ -59,6 +61,9 @@ impl Import {
             }
             number += batch.len();
             app.jobs.transfers.progress(id, lines.percent());
+        }
+        if let Some(blob) = &self.configurations {
+            configurations::import(app, &self.input, blob, &mut log).await?;
         }
         log.finish().await?;
         Ok(())
@@ -97,38 +102,5 @@ fn apply(app: &App, first: usize, batch: &[String]) -> Vec<ImportError> {
 fn apply_one(registry: &mut Registry, entry: &ExportImportDevice) -> Result<(), ImportError> {
     registry
         .apply(entry)
-        .map_err(|refusal| import_line::refused(entry, refusal))
-}
-
-/// The log, begun when there is something to say.
-struct ErrorLog<'a> {
-    container: &'a Container,
-    writer: Option<BlobWriter>,
-}
-
-impl<'a> ErrorLog<'a> {
-    fn new(container: &'a Container) -> Self {
-        Self {
-            container,
-            writer: None,
-        }
-    }
-
-    async fn write(&mut self, error: &ImportError) -> Result<(), JobFailure> {
-        let line = serde_json::to_string(error)?;
-        let mut writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => self.container.writer(IMPORT_ERRORS_BLOB).await,
-        };
-        writer.line(&line).await?;
-        self.writer = Some(writer);
-        Ok(())
-    }
-
-    async fn finish(self) -> Result<(), ContainerError> {
-        match self.writer {
-            Some(writer) => writer.finish().await,
-            None => Ok(()),
-        }
-    }
+        .map_err(|refusal| import_line::refused(&entry.id, entry.module_id.as_deref(), refusal))
 }

@@ -8,12 +8,7 @@ use crate::answer::Refusal;
 
 /// Reads a line. One that cannot be read is nobody's: its error has no device.
 pub(super) fn read(text: &str, number: usize) -> Result<ExportImportDevice, ImportError> {
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let value: Value = serde_json::from_str(text).map_err(|error| {
-        let column = error.column();
-        malformed(number, &format!("is not a JSON object (column {column})"))
-    })?;
-    let entry = ExportImportDevice::from_value(value)
+    let entry = ExportImportDevice::from_value(json(text, number)?)
         .map_err(|found| malformed(number, &format!("cannot be read: {found}")))?;
     if entry.id.is_empty() {
         return Err(malformed(number, "has no id"));
@@ -25,17 +20,27 @@ pub(super) fn read(text: &str, number: usize) -> Result<ExportImportDevice, Impo
     Ok(entry)
 }
 
-/// What the log says of an entry that the registry refused.
-pub(super) fn refused(entry: &ExportImportDevice, refusal: Refusal) -> ImportError {
+/// The JSON of a line.
+pub(super) fn json(text: &str, number: usize) -> Result<Value, ImportError> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    serde_json::from_str(text).map_err(|error| {
+        let column = error.column();
+        malformed(number, &format!("is not a JSON object (column {column})"))
+    })
+}
+
+/// What the log says of what the registry refused.
+pub(super) fn refused(id: &str, module_id: Option<&str>, refusal: Refusal) -> ImportError {
     ImportError {
-        device_id: Some(entry.id.clone()),
-        module_id: entry.module_id.clone(),
+        device_id: Some(id.to_owned()),
+        module_id: module_id.map(str::to_owned),
         error_code: number_of(refusal.code),
         error_status: refusal.words,
     }
 }
 
-fn malformed(number: usize, what: &str) -> ImportError {
+/// What the log says of a line that cannot be read.
+pub(super) fn malformed(number: usize, what: &str) -> ImportError {
     ImportError {
         device_id: None,
         module_id: None,
@@ -85,12 +90,11 @@ mod tests {
 
     #[test]
     fn what_the_registry_refused_is_the_devices() {
-        let entry = read("{\"id\":\"d\",\"status\":\"enabled\"}", 1).unwrap();
-        let error = refused(&entry, Refusal::device_not_found("d"));
+        let error = refused("d", None, Refusal::device_not_found("d"));
         let line = serde_json::to_string(&error).unwrap();
         let expected = r#"{"deviceId":"d","errorCode":404001,"errorStatus":"d"}"#;
         assert_eq!(line, expected);
         let unnumbered = Refusal::new(ErrorCode::StringIsNotThumbprint, "no");
-        assert_eq!(refused(&entry, unnumbered).error_code, 400_000);
+        assert_eq!(refused("d", Some("m"), unnumbered).error_code, 400_000);
     }
 }

@@ -4,6 +4,8 @@
 //! once. An identity of the hub's opens nothing here, so a container without a SAS must be open
 //! to all.
 
+mod configurations;
+mod error_log;
 mod export;
 mod import;
 mod import_line;

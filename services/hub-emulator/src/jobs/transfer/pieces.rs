@@ -4,19 +4,16 @@
 use hubshift_azure::ExportImportDevice;
 
 use crate::app::App;
+use crate::registry::Record;
 
-/// How many devices the first piece has. Each further one has twice as many, so that a large
-/// registry is not gone through from its start too often.
-const FIRST_PIECE: usize = 50;
-/// The most devices of a piece.
-const MAX_PIECE: usize = 4096;
+/// How many devices a piece has.
+const PIECE: usize = 50;
 
 /// What is still to be read.
 pub(super) struct Pieces {
     is_at_once: bool,
     is_over: bool,
     last: Option<String>,
-    size: usize,
 }
 
 impl Pieces {
@@ -25,7 +22,6 @@ impl Pieces {
             is_at_once: !while_written,
             is_over: false,
             last: None,
-            size: FIRST_PIECE,
         }
     }
 
@@ -39,62 +35,11 @@ impl Pieces {
             self.is_over = true;
             return Some(registry.entries().collect());
         }
-        let piece = piece_after(registry.entries(), self.last.as_deref(), self.size);
-        self.size = (self.size * 2).min(MAX_PIECE);
-        self.is_over = piece.is_empty();
-        self.last = piece.last().map(|entry| entry.id.clone());
-        (!piece.is_empty()).then_some(piece)
-    }
-}
-
-/// So many devices from after this one, each together with its modules.
-fn piece_after(
-    entries: impl Iterator<Item = ExportImportDevice>,
-    last: Option<&str>,
-    size: usize,
-) -> Vec<ExportImportDevice> {
-    let mut piece: Vec<ExportImportDevice> = Vec::new();
-    let mut devices = 0;
-    for entry in entries.skip_while(|entry| last.is_some_and(|last| entry.id.as_str() <= last)) {
-        let is_next_device = piece.last().is_none_or(|before| before.id != entry.id);
-        devices += usize::from(is_next_device);
-        if devices > size {
-            break;
-        }
-        piece.push(entry);
-    }
-    piece
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(id: &str, module: Option<&str>) -> ExportImportDevice {
-        ExportImportDevice {
-            id: id.to_owned(),
-            module_id: module.map(str::to_owned),
-            ..ExportImportDevice::default()
-        }
-    }
-
-    #[test]
-    fn a_device_stays_together_with_its_modules() {
-        let all = [
-            entry("a", None),
-            entry("a", Some("m")),
-            entry("a", Some("n")),
-            entry("b", None),
-            entry("c", None),
-        ];
-        let piece = |last, size| {
-            let piece = piece_after(all.iter().cloned(), last, size);
-            piece.into_iter().map(|entry| entry.id).collect::<Vec<_>>()
-        };
-        assert_eq!(piece(None, 1), ["a", "a", "a"]);
-        assert_eq!(piece(Some("a"), 2), ["b", "c"]);
-        // A device that is gone meanwhile does not matter.
-        assert_eq!(piece(Some("aa"), 1), ["b"]);
-        assert_eq!(piece(Some("c"), 2), Vec::<String>::new());
+        let after = self.last.take();
+        let records: Vec<&Record> = registry.after(after.as_deref()).take(PIECE).collect();
+        // Those that are made behind this piece meanwhile are not part of the export.
+        self.is_over = records.len() < PIECE;
+        self.last = records.last().map(|record| record.device_id.clone());
+        Some(records.into_iter().flat_map(Record::entries).collect())
     }
 }
