@@ -20,6 +20,7 @@ pub mod headers;
 mod identity;
 pub mod limits;
 pub mod path;
+pub mod quota;
 mod rules;
 pub mod sas;
 mod secret;
@@ -30,7 +31,10 @@ pub mod wire_time;
 
 pub use authentication::{AuthType, Authentication, SymmetricKey, X509Thumbprint};
 pub use bulk::{BulkError, BulkResult, BulkWarning};
-pub use connection_string::{ConnectionString, ConnectionStringError, is_host};
+pub use connection_string::{
+    ConnectionString, ConnectionStringError, EntraConnection, EntraCredential, EntraLogin,
+    HubConnection, ManagementConnection, PUBLIC_AUTHORITY, PUBLIC_MANAGEMENT, is_host, origin,
+};
 pub use error::{ErrorBody, ErrorCode, HubAnswer};
 pub use export::{ExportImportDevice, ImportMode, Properties};
 pub use fields::FieldError;
