@@ -1,7 +1,7 @@
 //! The wire protocol of Azure IoT Hub, shared by the connector and the emulator.
 //!
-//! Owns the JSON of the registry REST API, tokens, ETags, error envelopes and the lines of an
-//! export file. Nothing here opens a connection or keeps state.
+//! Owns the JSON of the registry REST API, tokens, ETags, error envelopes, the lines of an export
+//! file and the table of quotas. Nothing here opens a connection or keeps state.
 //!
 //! Keeps true: a key shows itself only where it is serialised on purpose. `Debug` and every
 //! error text are free of keys, even when the input that failed had one in the wrong place.
