@@ -19,11 +19,14 @@ use hubshift_hub::budget::{Budget, BudgetSettings, LocalBudget, OperationClass};
 use hubshift_hub::{AzureHub, AzureSettings, Cause, Hub as _, Outcome, Rejection};
 use serde_json::json;
 
+/// A status, how long to wait, and the error's name.
+type Refusal = (StatusCode, Option<&'static str>, &'static str);
+
 /// A hub that does what it is told: it answers, or refuses as often as was ordered.
 #[derive(Clone, Default)]
 struct Hub {
     asked: Log<String>,
-    refusals: Arc<Mutex<Vec<(StatusCode, Option<&'static str>, &'static str)>>>,
+    refusals: Log<Refusal>,
 }
 
 impl Hub {

@@ -7,6 +7,7 @@ mod calls;
 mod convert;
 mod failure;
 mod listing;
+mod request;
 mod settings;
 mod transport;
 
