@@ -40,7 +40,10 @@ pub use bulk::{BulkError, BulkResult, BulkWarning};
 pub use configuration::{
     Configuration, ConfigurationContent, ConfigurationMetrics, QueriesTest, QueriesTestResult,
 };
-pub use connection_string::{ConnectionString, ConnectionStringError, is_host};
+pub use connection_string::{
+    ConnectionString, ConnectionStringError, EntraConnection, EntraCredential, EntraLogin,
+    HubConnection, ManagementConnection, PUBLIC_AUTHORITY, PUBLIC_MANAGEMENT, is_host, origin,
+};
 pub use envelope::NumberedErrorBody;
 pub use error::{ErrorBody, ErrorCode, HubAnswer};
 pub use export::{ExportImportDevice, ImportMode, Properties};

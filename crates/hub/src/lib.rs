@@ -1,17 +1,24 @@
 //! The [`Hub`] trait, which keeps the rest ignorant of Azure, and the connector to Azure IoT Hub.
 //!
 //! Owns the words in which hubs are spoken of: identities, twins, etags, and the three outcomes
-//! of a call: done, certainly not done, unknown. Nothing here is durable.
+//! of a call: done, certainly not done, unknown; also how a hub is entered, what may be asked of
+//! it in how much time, and how it is fenced through the management plane. Nothing here is durable.
 //!
 //! Keeps true: no call outlives its deadline, no write is sent without both keys, and no key is
 //! in a log, an error or a `Debug` output.
 
+pub mod auth;
 mod azure;
+pub mod budget;
 mod credentials;
 mod device;
+mod http;
 mod hub;
+pub mod management;
 mod outcome;
+mod setup;
 
+pub use auth::Login;
 pub use azure::{AzureHub, AzureSettings, HubSetupError};
 pub use credentials::{Credentials, DamagedCredentials};
 pub use device::{DeviceWrite, EtagPair, HubDevice, Identity, Page, Statistics, Summary};

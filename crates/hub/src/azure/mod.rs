@@ -4,10 +4,10 @@
 //! so both keys are always sent. Etags go out quoted, which every version of the API takes.
 
 mod calls;
-mod client;
 mod convert;
 mod failure;
 mod listing;
+mod request;
 mod settings;
 mod transport;
 
@@ -28,7 +28,8 @@ use transport::{Class, Request, Transport};
 /// An etag that stands for whatever is there.
 const ANY: &str = "*";
 
-/// An Azure IoT Hub, entered with a shared access policy. `Debug` shows no key.
+/// An Azure IoT Hub, entered with a shared access policy or a token of Entra ID. `Debug` shows no
+/// key.
 #[derive(Debug)]
 pub struct AzureHub {
     transport: Transport,
@@ -43,6 +44,12 @@ impl AzureHub {
             transport: Transport::new(settings)?,
             read_lag,
         })
+    }
+
+    /// Whether what authorises a call stays good after [`Hub::call_deadline`]: then a call that
+    /// was given up may still land later, if something on the way to the hub kept it.
+    pub fn authority_outlives_call(&self) -> bool {
+        self.transport.authority_outlives_call()
     }
 
     async fn try_get(&self, id: &str) -> Result<Option<HubDevice>, HubError> {

@@ -81,10 +81,13 @@ fn with_desired(
     Ok(ModuleRecord { twin, ..module })
 }
 
+/// A module's id and the desired properties that it is to have.
+type Wanted<'a> = (&'a str, Map<String, Value>);
+
 /// The desired properties of each module that is named. The Edge agent must be.
 fn desired_of_modules(
     modules: &Map<String, Value>,
-) -> Result<Vec<(&str, Map<String, Value>)>, Refusal> {
+) -> Result<Vec<Wanted<'_>>, Refusal> {
     let [agent, _] = SYSTEM_MODULES;
     if !modules.contains_key(agent) {
         return Err(invalid("modulesContent has no $edgeAgent"));
