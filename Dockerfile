@@ -1,4 +1,5 @@
 # One image with every program of Hubshift; the command says which one runs.
+# An emulated hub alone: docs/hub-emulator.md, "In a container".
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .

@@ -9,7 +9,7 @@ use common::{Hub, answer, options, start};
 use hubshift_azure::quota::{OperationClass, Tier};
 use hubshift_emulator::{Options, ThrottleOptions};
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn throttled(throttle: ThrottleOptions) -> Hub {
     let throttle = ThrottleOptions {
@@ -147,7 +147,7 @@ async fn the_control_interface_shows_and_changes_how_the_hub_throttles() {
         refused.as_u64(),
         Some(hub.running.throttled(OperationClass::Registry))
     );
-    let order = async |body| {
+    let order = async |body: Value| {
         let sent = http.post(&admin).json(&body).send().await.unwrap();
         sent.status().as_u16()
     };
