@@ -86,8 +86,8 @@ pub(crate) async fn plan(
     );
     let mut times = Vec::new();
     for hub in [source, target] {
-        let scan = store::plan::last_scan(pool, fleet, hub.as_str()).await?;
-        times.push(scan.and_then(scan_time));
+        let looks = store::plan::looks(pool, fleet, hub.as_str()).await?;
+        times.push(looks.scan_id.and_then(scan_time).max(looks.read_time));
     }
     let as_of = times.into_iter().collect::<Option<Vec<_>>>();
     let as_of = as_of.and_then(|times| times.into_iter().min());

@@ -3,6 +3,7 @@
 
 use hubshift_store::StoreError;
 use sqlx::PgExecutor;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// Devices, by what a pass would do with them.
@@ -85,20 +86,32 @@ pub(crate) async fn tally(
     Ok(tally)
 }
 
-/// The last scan that saw anything of a hub; its id has the time in it at which it began.
-pub(crate) async fn last_scan(
+/// The last looks at a hub of which anything is remembered.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Looks {
+    /// The last scan; its id has the time in it at which it began.
+    pub(crate) scan_id: Option<Uuid>,
+    /// When a device was last read or written.
+    pub(crate) read_time: Option<OffsetDateTime>,
+}
+
+/// The last looks at a hub.
+pub(crate) async fn looks(
     executor: impl PgExecutor<'_>,
     fleet: &str,
     hub: &str,
-) -> Result<Option<Uuid>, StoreError> {
-    let scan_id = sqlx::query_scalar!(
-        r#"select scan_id as "scan_id!" from registry.observed
-            where fleet_id = $1 and hub_id = $2 and scan_id is not null
-            order by scan_id desc limit 1"#,
+) -> Result<Looks, StoreError> {
+    let looks = sqlx::query_as!(
+        Looks,
+        r#"select (select o.scan_id from registry.observed o
+                    where o.fleet_id = $1 and o.hub_id = $2 and o.scan_id is not null
+                    order by o.scan_id desc limit 1) as "scan_id?",
+                  (select max(o.read_time) from registry.observed o
+                    where o.fleet_id = $1 and o.hub_id = $2) as "read_time?""#,
         fleet,
         hub
     )
-    .fetch_optional(executor)
+    .fetch_one(executor)
     .await?;
-    Ok(scan_id)
+    Ok(looks)
 }
