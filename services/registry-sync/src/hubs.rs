@@ -221,7 +221,7 @@ impl Hubs {
             drop(read("job_container_ref", &new.job_container_ref)?);
         }
         let settings = budget::settings(&new.allowance, self.budget_speed)?;
-        let budget = Arc::new(LocalBudget::new(settings));
+        let budget = Arc::new(LocalBudget::new(&settings));
         let (azure, host) = open(&new.adapter, &new.secret_ref, &new.ca_ref, timing, budget)?;
         let (fleet, hub) = (fleet.as_str(), hub.as_str());
         let connected = store::connection::get(&self.pool, fleet, hub).await?;

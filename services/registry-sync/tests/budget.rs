@@ -17,7 +17,7 @@ use common::hubs::{device, sas};
 use hubshift_api::fault::reason;
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::pass_plan::Way;
-use hubshift_azure::quota::Tier;
+use hubshift_azure::quota::{OperationClass, Tier};
 use hubshift_emulator::{Options, ThrottleOptions};
 
 /// Devices to seed.
@@ -174,7 +174,7 @@ fn throttled(options: Options) -> Options {
     let throttle = ThrottleOptions {
         tier: Some(Tier::S1),
         units: 1,
-        speed: SPEED,
+        throttle_speed: SPEED,
         ..ThrottleOptions::default()
     };
     Options {
@@ -230,7 +230,7 @@ async fn seeding_by_calls_takes_the_time_that_the_budget_allows_and_is_hardly_ev
     assert_eq!((result.created_count, result.pending_count), (DEVICES, 0));
     assert!(elapsed >= allowed * 0.95, "{elapsed} s of {allowed}");
     assert!(elapsed <= allowed * 1.1, "{elapsed} s of {allowed}");
-    let refused = world.west.running.requests("put_device") - DEVICES;
+    let refused = world.west.running.throttled(OperationClass::Registry);
     assert!(refused * 100 <= DEVICES, "{refused} were refused");
     assert!((1..=CONCURRENCY).contains(&most), "{most} at once");
     assert_eq!(world.base_count("west").await, DEVICES as i64);

@@ -98,8 +98,8 @@ async fn side(deps: &Deps, fleet: &FleetId, hub: &HubId, seen: i64) -> Result<Si
     let row = deps.hubs.row(fleet, hub).await?;
     let speed = deps.config.hub_budget_speed;
     let settings = budget::settings(&row.allowance(), speed)?;
-    let names = CLASSES.map(|class| budget::name(class).to_owned());
-    let whole = CLASSES.map(|class| budget::whole_rate(&settings, class).unwrap_or(0.0));
+    let names = CLASSES.map(|class| class.as_str().to_owned());
+    let whole = CLASSES.map(|class| settings.per_second(class).unwrap_or(0.0));
     let (pool, recovery) = (&deps.pool, budget::recovery(speed));
     let (id, hub_id) = (fleet.as_str(), hub.as_str());
     let rates = store::budget::rates(pool, id, hub_id, &names, &whole, recovery).await?;
@@ -251,7 +251,7 @@ impl Side {
         let limits = CLASSES.into_iter().zip(calls).zip(self.rates);
         let limits = limits.map(|((class, calls), rate)| Limit {
             hub: self.hub.clone(),
-            class: budget::name(class),
+            class: class.as_str(),
             calls,
             rate,
         });

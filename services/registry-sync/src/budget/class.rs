@@ -1,21 +1,9 @@
-//! The classes of calls: as the table names them, and as places in an array.
+//! The classes of calls as places in an array.
 
 use hubshift_azure::quota::OperationClass;
 
 /// How many there are.
 pub(super) const COUNT: usize = 6;
-
-/// As `registry.budget` and plans have it.
-pub(crate) fn name(class: OperationClass) -> &'static str {
-    match class {
-        OperationClass::Registry => "registry",
-        OperationClass::Query => "query",
-        OperationClass::TwinRead => "twin_read",
-        OperationClass::TwinWrite => "twin_write",
-        OperationClass::Job => "job",
-        OperationClass::Configuration => "configuration",
-    }
-}
 
 /// Its place, less than [`COUNT`].
 pub(super) fn index(class: OperationClass) -> usize {

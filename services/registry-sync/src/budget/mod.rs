@@ -38,8 +38,7 @@ use crate::store::budget::{Ask, Refused};
 use line::Line;
 use slots::{BURST, CATCH_UP, Next, Slots};
 
-pub(crate) use class::name;
-pub(crate) use settings::{recovery, settings, whole_rate};
+pub(crate) use settings::{recovery, settings};
 
 /// A database that takes longer is not asked: calls go on without it.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -139,14 +138,14 @@ impl Shared {
     }
 
     fn whole(&self, class: OperationClass) -> Option<f64> {
-        whole_rate(&self.settings, class)
+        self.settings.per_second(class)
     }
 
-    fn stored<'a>(&'a self, class: OperationClass) -> store::budget::Line<'a> {
+    fn stored(&self, class: OperationClass) -> store::budget::Line<'_> {
         store::budget::Line {
             fleet: self.fleet.as_str(),
             hub: self.hub.as_str(),
-            class: name(class),
+            class: class.as_str(),
             whole: self.whole(class),
             recovery: recovery(self.settings.speed),
         }
@@ -208,13 +207,13 @@ impl Shared {
                 self.messages.fetch_sub(cost, Ordering::Relaxed);
                 line.heard(reserved.rate);
                 slots.fill(now, count, reserved.end_in, reserved.rate);
-                if matches!(class, OperationClass::Query) {
+                if class == OperationClass::Query {
                     self.hold(slots, now, &reserved);
                 }
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                let (fleet, hub, class) = (self.fleet.as_str(), self.hub.as_str(), name(class));
+                let (fleet, hub, class) = (self.fleet.as_str(), self.hub.as_str(), class.as_str());
                 tracing::debug!(fleet, hub, class, error, "nobody to share a budget with");
                 let (rate, paused_until) = line.stands();
                 slots.lapse(now, rate.or(whole), paused_until);
@@ -263,7 +262,7 @@ impl Shared {
     async fn tell_now(&self, class: OperationClass) {
         if let Err(error) = within(LIMIT, self.tell(class)).await {
             let error = &error as &dyn std::error::Error;
-            let (fleet, hub, class) = (self.fleet.as_str(), self.hub.as_str(), name(class));
+            let (fleet, hub, class) = (self.fleet.as_str(), self.hub.as_str(), class.as_str());
             tracing::debug!(fleet, hub, class, error, "a refusal is told later");
         }
     }

@@ -1,6 +1,6 @@
 //! From what an operator allowed to calls per second.
 
-use hubshift_azure::quota::{self, OperationClass, Tier};
+use hubshift_azure::quota::{self, Tier};
 use hubshift_hub::budget::BudgetSettings;
 use hubshift_store::StoreError;
 
@@ -30,13 +30,6 @@ pub(crate) fn settings(allowance: &Allowance, speed: f64) -> Result<BudgetSettin
     })
 }
 
-/// Calls of a class per second, when the hub refused none; nothing where its tier is not known.
-pub(crate) fn whole_rate(settings: &BudgetSettings, class: OperationClass) -> Option<f64> {
-    let tier = settings.tier?;
-    let quota = quota::per_second(tier, settings.units, class);
-    Some(quota * settings.share * settings.speed)
-}
-
 /// The part of the whole rate by which it rises in a second after a refusal.
 pub(crate) fn recovery(speed: f64) -> f64 {
     RECOVERY_PER_SECOND * speed
@@ -44,6 +37,8 @@ pub(crate) fn recovery(speed: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use hubshift_azure::quota::OperationClass;
+
     use super::*;
 
     #[test]
@@ -53,7 +48,7 @@ mod tests {
             ..Allowance::default()
         };
         let found = settings(&one, 1.0).unwrap();
-        let rate = whole_rate(&found, OperationClass::Registry).unwrap();
+        let rate = found.per_second(OperationClass::Registry).unwrap();
         assert!((rate - 50.0 / 60.0).abs() < 1e-9, "{rate}");
         let daily = quota::daily_messages(Tier::S1, 1) / 20;
         assert_eq!(found.daily_messages, Some(daily));
@@ -63,14 +58,14 @@ mod tests {
             ..one
         };
         let found = settings(&more, 60.0).unwrap();
-        let rate = whole_rate(&found, OperationClass::Registry).unwrap();
+        let rate = found.per_second(OperationClass::Registry).unwrap();
         assert!((rate - 300.0).abs() < 1e-6, "{rate}");
     }
 
     #[test]
     fn an_unknown_tier_has_no_rate_and_a_strange_one_is_not_guessed() {
         let found = settings(&Allowance::default(), 1.0).unwrap();
-        assert_eq!(whole_rate(&found, OperationClass::Query), None);
+        assert_eq!(found.per_second(OperationClass::Query), None);
         assert_eq!(found.daily_messages, None);
         let strange = Allowance {
             tier: "S9".into(),
