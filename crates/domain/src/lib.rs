@@ -14,3 +14,4 @@ pub mod merge;
 pub mod metadata;
 pub mod pacing;
 pub mod route;
+pub mod seeding;

@@ -8,7 +8,8 @@ use hubshift_shell::config::{self, ConfigError, humane};
 use hubshift_shell::telemetry::TelemetryConfig;
 use hubshift_shell::tls::ServerTls;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::feed::FeedConfig;
 use crate::secret::SecretRef;
@@ -60,12 +61,26 @@ pub struct Config {
     /// How long a connection to a hub may take to come about.
     #[serde(with = "humane")]
     pub connect_timeout: Duration,
+    /// How much faster than the wall clock the hubs count their quotas: 1 for real ones. For
+    /// emulators whose quota clock is sped up, so that a test of hours takes minutes.
+    #[serde(deserialize_with = "above_zero")]
+    pub hub_budget_speed: f64,
     /// Where hubs tell of their devices by Event Grid; nowhere without it.
     #[serde(default)]
     pub events: Option<FeedConfig>,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
+}
+
+/// A number that something can be divided by.
+fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.is_finite() && number > 0.0 {
+        Ok(number)
+    } else {
+        Err(D::Error::custom("expected a number above 0"))
+    }
 }
 
 impl Config {
@@ -97,6 +112,21 @@ mod tests {
         assert!(config.listen.ip().is_loopback());
         assert!(!config.create_keys);
         assert_eq!(config.sync_interval, Duration::from_secs(60));
+        assert_eq!(config.hub_budget_speed, 1.0);
+    }
+
+    #[test]
+    fn a_clock_of_quotas_that_stands_still_is_refused() {
+        let text = include_str!("defaults.toml");
+        let with = |speed: &str| {
+            let line = format!("hub_budget_speed = {speed}");
+            toml::from_str::<Config>(&text.replace("hub_budget_speed = 1.0", &line))
+        };
+        assert_eq!(with("60").unwrap().hub_budget_speed, 60.0);
+        for speed in ["0", "-1.0", "inf", "nan"] {
+            let refused = with(speed).unwrap_err();
+            assert!(refused.message().contains("above 0"), "{speed}: {refused}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Durable: when a hub last answered and why it did not, noted by every call. A connection is
 //! made anew when its row's revision or the hub's deadlines changed; secrets are read by
-//! reference at that moment and kept in memory only.
+//! reference at that moment and kept in memory only. Kept true: every call to a hub is within its
+//! budget.
 
 mod watched;
 
@@ -15,6 +16,7 @@ use hubshift_api::fault;
 use hubshift_azure::{ConnectionStringError, HubConnection};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::StepError;
+use hubshift_hub::budget::{Budget, LocalBudget};
 use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError};
 use hubshift_store::StoreError;
 use secrecy::ExposeSecret as _;
@@ -22,9 +24,10 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tonic::{Code, Status};
 
+use crate::budget::{self, SharedBudget};
 use crate::secret::{NotARef, SecretError, SecretRef};
 use crate::store;
-use crate::store::connection::ConnectionRow;
+use crate::store::connection::{Allowance, ConnectionRow};
 use watched::Watched;
 
 /// The only kind of hub so far.
@@ -131,9 +134,21 @@ struct Connected {
     hub: Arc<dyn Hub>,
 }
 
+/// A connection that is not stored yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Proposal {
+    pub(crate) adapter: String,
+    pub(crate) secret_ref: String,
+    pub(crate) ca_ref: String,
+    pub(crate) allowance: Allowance,
+    pub(crate) job_container_ref: String,
+}
+
 /// The connected hubs of this process.
 pub(crate) struct Hubs {
     pool: PgPool,
+    /// How much faster than ours the clock runs that the hubs' quotas are counted by.
+    budget_speed: f64,
     connected: Mutex<HashMap<(FleetId, HubId), Connected>>,
 }
 
@@ -145,9 +160,10 @@ impl fmt::Debug for Hubs {
 
 impl Hubs {
     /// Nothing is connected yet.
-    pub(crate) fn new(pool: PgPool) -> Self {
+    pub(crate) fn new(pool: PgPool, budget_speed: f64) -> Self {
         Self {
             pool,
+            budget_speed,
             connected: Mutex::default(),
         }
     }
@@ -168,7 +184,10 @@ impl Hubs {
         {
             return Ok(found.hub.clone());
         }
-        let (azure, host) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing)?;
+        let settings = budget::settings(&row.allowance(), self.budget_speed)?;
+        let budget = SharedBudget::new(self.pool.clone(), fleet.clone(), hub.clone(), settings);
+        let budget = Arc::new(budget);
+        let (azure, host) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing, budget)?;
         check_host(host, row.host)?;
         let hub: Arc<dyn Hub> = Arc::new(Watched::new(
             azure,
@@ -194,12 +213,16 @@ impl Hubs {
         &self,
         fleet: &FleetId,
         hub: &HubId,
-        adapter: &str,
-        secret_ref: &str,
-        ca_ref: &str,
+        new: &Proposal,
     ) -> Result<(AzureHub, String), HubsError> {
         let timing = self.timing(fleet, hub).await?;
-        let (azure, host) = open(adapter, secret_ref, ca_ref, timing)?;
+        if !new.job_container_ref.is_empty() {
+            // It is only needed for a job; that it can be read is better known now.
+            drop(read("job_container_ref", &new.job_container_ref)?);
+        }
+        let settings = budget::settings(&new.allowance, self.budget_speed)?;
+        let budget = Arc::new(LocalBudget::new(&settings));
+        let (azure, host) = open(&new.adapter, &new.secret_ref, &new.ca_ref, timing, budget)?;
         let (fleet, hub) = (fleet.as_str(), hub.as_str());
         let connected = store::connection::get(&self.pool, fleet, hub).await?;
         if connected.is_some_and(|row| row.host == host) {
@@ -260,6 +283,7 @@ fn open(
     secret_ref: &str,
     ca_ref: &str,
     timing: Timing,
+    budget: Arc<dyn Budget>,
 ) -> Result<(AzureHub, String), HubsError> {
     if adapter != AZURE {
         return Err(HubsError::Adapter(adapter.to_owned()));
@@ -275,6 +299,7 @@ fn open(
     }
     settings.call_deadline = timing.call_deadline;
     settings.read_lag = timing.read_lag;
+    settings.budget = budget;
     let hub = AzureHub::new(settings).map_err(HubsError::Setup)?;
     Ok((hub, connection.host().to_owned()))
 }

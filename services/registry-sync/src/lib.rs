@@ -7,6 +7,7 @@
 mod app;
 mod authority;
 mod backup;
+mod budget;
 mod config;
 mod deps;
 mod feed;

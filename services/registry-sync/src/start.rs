@@ -154,7 +154,7 @@ fn deps(config: Config, database: &Database, flow: Arc<Notify>) -> anyhow::Resul
     Ok(Deps {
         pool: database.pool().clone(),
         keyring: Keyring::new(kek),
-        hubs: Hubs::new(database.pool().clone()),
+        hubs: Hubs::new(database.pool().clone(), config.hub_budget_speed),
         vault: Vault::open(&config).context("backups cannot be kept")?,
         sync: Arc::default(),
         flow,

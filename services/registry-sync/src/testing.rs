@@ -21,7 +21,7 @@ use crate::deps::Deps;
 use crate::hubs::{AZURE, Hubs};
 use crate::seal::{Kek, Keyring};
 use crate::store;
-use crate::store::connection::NewConnection;
+use crate::store::connection::{Allowance, NewConnection};
 use crate::write::{Wanted, WriteCx};
 
 pub(crate) use narrow::{NARROW_PAUSE, Narrow};
@@ -101,6 +101,8 @@ impl World {
             secret_ref: &format!("file:{}", secret.display()),
             ca_ref: &format!("file:{}", ca.display()),
             host: &hub.host,
+            allowance: &Allowance::default(),
+            job_container_ref: "",
         };
         store::connection::put(&self.deps.pool, "acme", name, &new)
             .await
@@ -181,7 +183,7 @@ fn deps(pool: PgPool) -> Deps {
     let config: Config = toml::from_str(include_str!("defaults.toml")).unwrap();
     Deps {
         keyring: Keyring::new(Kek::of(&[5; 32])),
-        hubs: Hubs::new(pool.clone()),
+        hubs: Hubs::new(pool.clone(), config.hub_budget_speed),
         vault: None,
         sync: Arc::default(),
         flow: Arc::default(),

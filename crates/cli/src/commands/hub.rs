@@ -27,8 +27,9 @@ pub(crate) enum HubCommand {
     },
     /// Tells registry-sync how to reach a hub, after it was tried
     #[command(
-        after_help = "Example:\n  hubshift hub connect east --secret-ref file:/run/secrets/east\n\n\
-        Files and variables are read by registry-sync, on its machine."
+        after_help = "Example:\n  hubshift hub connect east --secret-ref file:/run/secrets/east --tier S1 --units 2\n\n\
+        Files and variables are read by registry-sync, on its machine. What is left out gets its \
+        default, also where the hub was connected before."
     )]
     Connect(ConnectArgs),
     /// Tries a hub's connection
@@ -61,9 +62,55 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "KIND", default_value = "azure")]
     adapter: String,
 
+    #[command(flatten)]
+    budget: BudgetArgs,
+
+    /// Where the SAS URI of a blob container for import and export jobs is, file:PATH or env:NAME
+    /// [default: no jobs]
+    #[arg(
+        long,
+        value_name = "REF",
+        default_value = "",
+        hide_default_value = true
+    )]
+    job_container_ref: String,
+
     /// Take it although the hub does not answer
     #[arg(long)]
     skip_test: bool,
+}
+
+// How much of the hub's quota is registry-sync's. No doc comment: clap would show it as help text.
+#[derive(Debug, Args)]
+struct BudgetArgs {
+    /// The hub's tier: F1, B1, S1, B2, S2, B3 or S3 [default: not known, learned from refusals]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    tier: String,
+
+    /// Units of that tier
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    units: u32,
+
+    /// Percent of the hub's quota that may be used
+    #[arg(long, value_name = "PERCENT", default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(1..=100))]
+    budget_percent: u32,
+
+    /// Percent of the hub's daily messages that answers to queries may cost
+    #[arg(long, value_name = "PERCENT", default_value_t = 5,
+        value_parser = clap::value_parser!(u32).range(1..=100))]
+    daily_message_percent: u32,
+}
+
+impl From<BudgetArgs> for pb::Budget {
+    fn from(args: BudgetArgs) -> Self {
+        Self {
+            tier: args.tier.to_ascii_uppercase(),
+            units: args.units,
+            share_percent: args.budget_percent,
+            daily_message_percent: args.daily_message_percent,
+        }
+    }
 }
 
 impl Operate for HubCommand {
@@ -116,6 +163,8 @@ async fn connect(session: &Session, id: &FleetId, args: ConnectArgs) -> Result<(
         adapter: args.adapter,
         secret_ref: args.secret_ref,
         ca_ref: args.ca_ref,
+        budget: Some(args.budget.into()),
+        job_container_ref: args.job_container_ref,
         ..Default::default()
     };
     let request = pb::UpdateConnectionRequest {

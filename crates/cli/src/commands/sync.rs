@@ -11,7 +11,7 @@ use crate::connect::Session;
 use crate::connect::clients::Replication;
 use crate::exit::CliError;
 use crate::output::Page;
-use crate::output::views::{ReplicationView, TaskView, last_segment};
+use crate::output::views::{PassPlanView, ReplicationView, TaskView, last_segment};
 
 /// Commands about replication.
 #[derive(Debug, Subcommand)]
@@ -19,6 +19,9 @@ pub(crate) enum SyncCommand {
     /// Shows how far each standby is behind
     #[command(after_help = "Example:\n  hubshift sync status")]
     Status,
+    /// Says what a pass would do and how long it would take; starts nothing
+    #[command(after_help = "Example:\n  hubshift sync plan --to west")]
+    Plan(PlanArgs),
     /// Starts a pass from the active hub to a standby
     #[command(after_help = "Example:\n  hubshift sync run --to west --full --wait")]
     Run(PassArgs),
@@ -31,6 +34,13 @@ pub(crate) enum SyncCommand {
     /// Shows one task
     #[command(after_help = "Example:\n  hubshift sync task 0190c6a0-… --wait")]
     Task(TaskArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Standby to bring up [default: the only one]
+    #[arg(long, value_name = "HUB")]
+    to: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +93,7 @@ impl Operate for SyncCommand {
         let id = session.fleet().await?;
         match self {
             Self::Status => status(session, &id).await,
+            Self::Plan(args) => plan(session, &id, args).await,
             Self::Run(args) => pass(session, &id, args).await,
             Self::Verify(args) => verify(session, &id, args).await,
             Self::Tasks(page) => list(session, &id, &page).await,
@@ -100,6 +111,16 @@ async fn status(session: &Session, id: &FleetId) -> Result<(), CliError> {
     let send = |c, r| async move { Replication::new(c).get_replication_status(r).await };
     let status = session.registry.call(request, send).await?;
     session.output.show(&ReplicationView::from(status))
+}
+
+async fn plan(session: &Session, id: &FleetId, args: PlanArgs) -> Result<(), CliError> {
+    let request = pb::PlanPassRequest {
+        fleet: id.name(),
+        target_hub: target(session, id, args.to).await?,
+    };
+    let send = |c, r| async move { Replication::new(c).plan_pass(r).await };
+    let plan = session.registry.call(request, send).await?;
+    session.output.show(&PassPlanView::from(plan))
 }
 
 async fn pass(session: &Session, id: &FleetId, args: PassArgs) -> Result<(), CliError> {

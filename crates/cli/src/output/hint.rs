@@ -113,7 +113,7 @@ const HINTS: &[(&str, &str)] = &[
     ),
     (
         "HUB_NOT_STANDBY",
-        "a restore goes to a syncing or ready hub; see `hubshift hub list`",
+        "a restore or a pass goes to a standby; see `hubshift hub list`",
     ),
     ("HUB_REFUSED", "the hub's own words are in the message"),
     (

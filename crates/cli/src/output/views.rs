@@ -11,6 +11,7 @@ mod fleet;
 mod hub;
 mod merge;
 mod metadata;
+mod pass_plan;
 mod replication;
 mod task;
 
@@ -30,6 +31,7 @@ pub(crate) use fleet::{FleetChangeView, FleetView};
 pub(crate) use hub::HubView;
 pub(crate) use merge::{ConflictView, MergeStatusView, MergeView};
 pub(crate) use metadata::{DocumentView, NamespaceView, PutView};
+pub(crate) use pass_plan::PassPlanView;
 pub(crate) use replication::ReplicationView;
 pub(crate) use task::TaskView;
 

@@ -195,6 +195,13 @@ impl ReplicationService for Below {
         self.start("pass", &message.request_id, message.context)
     }
 
+    async fn plan_pass(
+        &self,
+        _: Request<r::PlanPassRequest>,
+    ) -> Result<Response<r::PassPlan>, Status> {
+        Err(not_played())
+    }
+
     async fn start_scan(
         &self,
         _: Request<r::StartScanRequest>,

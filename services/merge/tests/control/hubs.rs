@@ -259,6 +259,13 @@ impl ReplicationService for Hubs {
         Err(not_played())
     }
 
+    async fn plan_pass(
+        &self,
+        _: Request<r::PlanPassRequest>,
+    ) -> Result<Response<r::PassPlan>, Status> {
+        Err(not_played())
+    }
+
     async fn start_scan(
         &self,
         request: Request<r::StartScanRequest>,

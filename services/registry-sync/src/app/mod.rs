@@ -3,4 +3,5 @@
 pub(crate) mod apply;
 pub(crate) mod devices;
 pub(crate) mod divergence;
+pub(crate) mod pass_plan;
 pub(crate) mod sides;

@@ -1,5 +1,7 @@
 //! `ConnectionService`: how each hub is reached. Secrets come by reference and are never shown.
 
+mod allowance;
+
 use std::sync::Arc;
 
 use hubshift_api::pb::registry as pb;
@@ -18,7 +20,7 @@ use uuid::Uuid;
 
 use super::find;
 use crate::deps::Deps;
-use crate::hubs::{AZURE, HubsError};
+use crate::hubs::{AZURE, HubsError, Proposal};
 use crate::store;
 use crate::store::connection::{ConnectionRow, NewConnection};
 
@@ -86,9 +88,7 @@ fn parse(checks: &mut Checks, field: &str, text: &str) -> Option<(FleetId, HubId
 struct Update {
     fleet: FleetId,
     hub: HubId,
-    adapter: String,
-    secret_ref: String,
-    ca_ref: String,
+    proposal: Proposal,
     request_id: Uuid,
     skip_test: bool,
 }
@@ -109,14 +109,19 @@ fn checked(body: &pb::UpdateConnectionRequest) -> Result<Update, Status> {
             String::new()
         }
     };
+    let allowance = allowance::checked(&mut checks, connection.budget.as_ref());
     let ((fleet, hub), request_id) = checks.require(name.zip(request_id))?;
-    let (secret_ref, ca_ref) = (connection.secret_ref, connection.ca_ref);
+    let proposal = Proposal {
+        adapter,
+        secret_ref: connection.secret_ref,
+        ca_ref: connection.ca_ref,
+        allowance,
+        job_container_ref: connection.job_container_ref,
+    };
     Ok(Update {
         fleet,
         hub,
-        adapter,
-        secret_ref,
-        ca_ref,
+        proposal,
         request_id,
         skip_test: body.skip_test,
     })
@@ -136,10 +141,10 @@ async fn update(
     drop(connection);
     let view = find::fleet(deps, &update.fleet).await?;
     view.hub(&update.hub).ok_or(HubsError::NoHub)?;
-    let (adapter, secret, ca) = (&update.adapter, &update.secret_ref, &update.ca_ref);
+    let proposal = &update.proposal;
     let (hub, host) = deps
         .hubs
-        .try_out(&update.fleet, &update.hub, adapter, secret, ca)
+        .try_out(&update.fleet, &update.hub, proposal)
         .await?;
     let tried = if update.skip_test {
         None
@@ -147,10 +152,12 @@ async fn update(
         Some(answered(hub.statistics().await)?)
     };
     let new = NewConnection {
-        adapter,
-        secret_ref: secret,
-        ca_ref: ca,
+        adapter: &proposal.adapter,
+        secret_ref: &proposal.secret_ref,
+        ca_ref: &proposal.ca_ref,
         host: &host,
+        allowance: &proposal.allowance,
+        job_container_ref: &proposal.job_container_ref,
     };
     let answer = put(deps, &update, &new, tried.is_some(), &idem).await?;
     tracing::info!(caller, fleet = %update.fleet, hub = %update.hub, host, "connection taken");
@@ -227,6 +234,8 @@ fn to_wire(fleet: &FleetId, row: &ConnectionRow) -> pb::Connection {
         host: row.host.clone(),
         contact_time: row.contact_time.map(times::timestamp),
         last_error: row.last_error.clone(),
+        budget: Some(allowance::to_wire(&row.allowance())),
+        job_container_ref: row.job_container_ref.clone(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ReplicationService`: starts tasks, shows them, and hands merge's calls on.
 
+mod plan;
 mod starts;
 
 use std::sync::Arc;
@@ -48,6 +49,15 @@ impl ReplicationService for Replication {
     ) -> Result<Response<pb::Task>, Status> {
         note("StartPass", &request);
         starts::pass(&self.deps, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn plan_pass(
+        &self,
+        request: Request<pb::PlanPassRequest>,
+    ) -> Result<Response<pb::PassPlan>, Status> {
+        plan::plan(&self.deps, request.into_inner())
             .await
             .map(Response::new)
     }

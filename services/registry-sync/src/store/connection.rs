@@ -1,4 +1,5 @@
-//! `registry.connection`: how each hub is reached, by reference, and how its last call went.
+//! `registry.connection`: how each hub is reached, by reference, how much of its quota may be used,
+//! and how its last call went.
 
 use hubshift_store::StoreError;
 use sqlx::PgExecutor;
@@ -15,6 +16,34 @@ pub(crate) struct ConnectionRow {
     pub(crate) contact_time: Option<OffsetDateTime>,
     pub(crate) last_error: String,
     pub(crate) revision: i64,
+    pub(crate) tier: String,
+    pub(crate) units: i32,
+    pub(crate) share_percent: i32,
+    pub(crate) daily_message_percent: i32,
+    pub(crate) job_container_ref: String,
+}
+
+/// How much of a hub's quota an operator allows us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// `S1`; empty while nobody said it.
+    pub(crate) tier: String,
+    pub(crate) units: i32,
+    /// Of every class of calls.
+    pub(crate) share_percent: i32,
+    /// Of the messages a day, for the answers to queries.
+    pub(crate) daily_message_percent: i32,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self {
+            tier: String::new(),
+            units: 1,
+            share_percent: 50,
+            daily_message_percent: 5,
+        }
+    }
 }
 
 /// What an operator sets.
@@ -24,6 +53,20 @@ pub(crate) struct NewConnection<'a> {
     pub(crate) secret_ref: &'a str,
     pub(crate) ca_ref: &'a str,
     pub(crate) host: &'a str,
+    pub(crate) allowance: &'a Allowance,
+    pub(crate) job_container_ref: &'a str,
+}
+
+impl ConnectionRow {
+    /// How much of the hub's quota is ours.
+    pub(crate) fn allowance(&self) -> Allowance {
+        Allowance {
+            tier: self.tier.clone(),
+            units: self.units,
+            share_percent: self.share_percent,
+            daily_message_percent: self.daily_message_percent,
+        }
+    }
 }
 
 /// One connection.
@@ -34,7 +77,8 @@ pub(crate) async fn get(
 ) -> Result<Option<ConnectionRow>, StoreError> {
     let row = sqlx::query_as!(
         ConnectionRow,
-        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision
+        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision,
+                tier, units, share_percent, daily_message_percent, job_container_ref
            from registry.connection where fleet_id = $1 and hub_id = $2",
         fleet,
         hub
@@ -51,7 +95,8 @@ pub(crate) async fn list(
 ) -> Result<Vec<ConnectionRow>, StoreError> {
     let rows = sqlx::query_as!(
         ConnectionRow,
-        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision
+        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision,
+                tier, units, share_percent, daily_message_percent, job_container_ref
            from registry.connection where fleet_id = $1 order by hub_id",
         fleet
     )
@@ -89,18 +134,27 @@ pub(crate) async fn put(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into registry.connection as c
-             (fleet_id, hub_id, adapter, secret_ref, ca_ref, host)
-         values ($1, $2, $3, $4, $5, $6)
+             (fleet_id, hub_id, adapter, secret_ref, ca_ref, host, tier, units, share_percent,
+              daily_message_percent, job_container_ref)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          on conflict on constraint registry_connection_pk do update
             set adapter = excluded.adapter, secret_ref = excluded.secret_ref,
-                ca_ref = excluded.ca_ref, host = excluded.host, revision = c.revision + 1,
+                ca_ref = excluded.ca_ref, host = excluded.host, tier = excluded.tier,
+                units = excluded.units, share_percent = excluded.share_percent,
+                daily_message_percent = excluded.daily_message_percent,
+                job_container_ref = excluded.job_container_ref, revision = c.revision + 1,
                 update_time = clock_timestamp()",
         fleet,
         hub,
         new.adapter,
         new.secret_ref,
         new.ca_ref,
-        new.host
+        new.host,
+        new.allowance.tier,
+        new.allowance.units,
+        new.allowance.share_percent,
+        new.allowance.daily_message_percent,
+        new.job_container_ref
     )
     .execute(executor)
     .await?;

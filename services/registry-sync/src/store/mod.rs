@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod backup;
 pub(crate) mod base;
+pub(crate) mod budget;
 pub(crate) mod compare;
 pub(crate) mod connection;
 pub(crate) mod divergence;
@@ -12,6 +13,7 @@ pub(crate) mod incarnation;
 pub(crate) mod intent;
 pub(crate) mod journal;
 pub(crate) mod observed;
+pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod replication;
 pub(crate) mod scan;

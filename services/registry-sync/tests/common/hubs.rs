@@ -19,9 +19,18 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) async fn start(name: &str, dir: &Path) -> Self {
+        Self::start_with(name, dir, |options| options).await
+    }
+
+    /// One with other options, until it comes back.
+    pub(crate) async fn start_with(
+        name: &str,
+        dir: &Path,
+        change: impl FnOnce(Options) -> Options,
+    ) -> Self {
         let key = Secret::generate().unwrap();
         let data = dir.join(format!("{name}.jsonl"));
-        let running = emulator(&key, &data).await;
+        let running = Emulator::start(change(options(&key, &data))).await.unwrap();
         Self { running, key, data }
     }
 
@@ -144,9 +153,12 @@ pub(crate) fn object(value: Value) -> Map<String, Value> {
 }
 
 async fn emulator(key: &Secret, data: &Path) -> Running {
-    let options = Options {
+    Emulator::start(options(key, data)).await.unwrap()
+}
+
+fn options(key: &Secret, data: &Path) -> Options {
+    Options {
         data: Some(data.to_owned()),
         ..Options::local("iothubowner", key)
-    };
-    Emulator::start(options).await.unwrap()
+    }
 }

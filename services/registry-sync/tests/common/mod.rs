@@ -14,7 +14,7 @@ use hubshift_api::pb::registry::device_service_client::DeviceServiceClient;
 use hubshift_api::pb::registry::replication_service_client::ReplicationServiceClient;
 use hubshift_api::pb::registry::task::Result as Outcome;
 use hubshift_api::pb::types::StepContext;
-use hubshift_emulator::Running as Emulator;
+use hubshift_emulator::{Options, Running as Emulator};
 use hubshift_registry_sync::{Config, Running, start};
 use hubshift_shell::grpc::{Endpoint, GrpcChannel, channel};
 use hubshift_testkit::eventually;
@@ -57,12 +57,22 @@ pub(crate) struct World {
 impl World {
     /// Both hubs are empty and connected. Passes run only when a test asks for them.
     pub(crate) async fn start() -> Self {
+        Self::start_with(1.0, |east| east, |west| west).await
+    }
+
+    /// As [`World::start`], with hubs of other options, whose quotas are counted by a clock that is
+    /// so much faster.
+    pub(crate) async fn start_with(
+        budget_speed: f64,
+        east: impl FnOnce(Options) -> Options,
+        west: impl FnOnce(Options) -> Options,
+    ) -> Self {
         let database = Database::fresh().await.unwrap();
         let admin = database.connect(Role::Superuser).await.unwrap();
         let files = tempfile::tempdir().unwrap();
         authority::reign(&admin).await;
         let cancel = CancellationToken::new();
-        let config = config(&database.registry_url(), files.path());
+        let config = config(&database.registry_url(), files.path(), budget_speed);
         let service = start(config, cancel.clone()).await.unwrap();
         let endpoint = Endpoint {
             url: format!("http://{}", service.grpc_addr),
@@ -74,8 +84,8 @@ impl World {
         serves(&channel).await;
         let world = Self {
             admin,
-            east: Hub::start("east", files.path()).await,
-            west: Hub::start("west", files.path()).await,
+            east: Hub::start_with("east", files.path(), east).await,
+            west: Hub::start_with("west", files.path(), west).await,
             replication: ReplicationServiceClient::new(channel.clone()),
             connections: ConnectionServiceClient::new(channel.clone()),
             devices: DeviceServiceClient::new(channel.clone()),
@@ -171,6 +181,16 @@ impl World {
     pub(crate) async fn run_pass_as(&self, request: pb::StartPassRequest) -> pb::Task {
         let task = self.replication.clone().start_pass(request).await.unwrap();
         self.finished(task.into_inner()).await
+    }
+
+    /// What a pass to a standby would do.
+    pub(crate) async fn plan(&self, target: &str) -> Result<pb::PassPlan, Status> {
+        let request = pb::PlanPassRequest {
+            fleet: "fleets/acme".into(),
+            target_hub: target.into(),
+        };
+        let answer = self.replication.clone().plan_pass(request).await?;
+        Ok(answer.into_inner())
     }
 
     /// A comparison of east and west by fresh reads.
@@ -382,7 +402,7 @@ async fn serves(channel: &GrpcChannel) {
 }
 
 /// Keys and backup stores, `east` and `west`, are below `files`.
-fn config(database_url: &str, files: &Path) -> Config {
+fn config(database_url: &str, files: &Path, budget_speed: f64) -> Config {
     let text = format!(
         "listen = '127.0.0.1:0'
          database_url = '{database_url}'
@@ -395,6 +415,7 @@ fn config(database_url: &str, files: &Path) -> Config {
          create_keys = true
          sync_interval = '1h'
          connect_timeout = '5s'
+         hub_budget_speed = {budget_speed}
          events = {{ listen = '127.0.0.1:0', key = 'file:{0}/events.key' }}",
         files.display()
     );

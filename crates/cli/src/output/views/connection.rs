@@ -17,6 +17,40 @@ pub(crate) struct ConnectionView {
     host: String,
     contact_time: Option<String>,
     last_error: String,
+    budget: BudgetView,
+    job_container_ref: String,
+}
+
+/// How much of the hub's quota is registry-sync's.
+#[derive(Debug, Serialize)]
+struct BudgetView {
+    tier: String,
+    units: u32,
+    share_percent: u32,
+    daily_message_percent: u32,
+}
+
+impl From<pb::Budget> for BudgetView {
+    fn from(budget: pb::Budget) -> Self {
+        Self {
+            tier: budget.tier,
+            units: budget.units,
+            share_percent: budget.share_percent,
+            daily_message_percent: budget.daily_message_percent,
+        }
+    }
+}
+
+impl BudgetView {
+    fn text(&self) -> String {
+        if self.tier.is_empty() {
+            return "tier not known: limits are learned from refusals".to_owned();
+        }
+        format!(
+            "{} % of {} x {}, and {} % of its messages a day for queries",
+            self.share_percent, self.tier, self.units, self.daily_message_percent
+        )
+    }
 }
 
 impl From<pb::Connection> for ConnectionView {
@@ -29,6 +63,8 @@ impl From<pb::Connection> for ConnectionView {
             ca_ref: connection.ca_ref,
             host: connection.host,
             last_error: connection.last_error,
+            budget: connection.budget.unwrap_or_default().into(),
+            job_container_ref: connection.job_container_ref,
         }
     }
 }
@@ -41,6 +77,8 @@ impl View for ConnectionView {
             .line("connects to", &self.host)
             .line("secret", &self.secret_ref)
             .line("authority", &self.ca_ref)
+            .line("budget", self.budget.text())
+            .line("job container", &self.job_container_ref)
             .maybe("last contact", self.contact_time.as_ref())
             .line("last error", &self.last_error)
             .text()
