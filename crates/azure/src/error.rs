@@ -59,13 +59,11 @@ error_codes! {
     DeviceNotFound = 404, Some(404_001);
     JobNotFound = 404, Some(404_002);
     ModuleNotFound = 404, Some(404_010);
-    ConfigurationNotFound = 404, None;
     DeviceNotOnline = 404, Some(404_103);
     GenericNotFound = 404, None;
     GenericMethodNotAllowed = 405, None;
     DeviceAlreadyExists = 409, Some(409_001);
     ModuleAlreadyExistsOnDevice = 409, Some(409_301);
-    ConfigurationAlreadyExists = 409, None;
     PreconditionFailed = 412, Some(412_001);
     MessageTooLarge = 413, Some(413_001);
     TooManyDevices = 413, Some(413_002);
