@@ -191,9 +191,16 @@ fn content(wire: &Configuration) -> Value {
         Value::Object(part) => !part.is_empty(),
         _ => true,
     };
-    let parts = parts.iter().filter(|(_, value)| is_there(value));
-    let parts = parts.map(|(name, value)| (name.clone(), value.clone()));
-    Value::Object(parts.collect())
+    let that_are = |keep: &dyn Fn(&Value) -> bool| -> Map<String, Value> {
+        let kept = parts.iter().filter(|(_, value)| keep(value));
+        kept.map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    };
+    let filled = that_are(&is_there);
+    Value::Object(match filled.is_empty() {
+        true => that_are(&|value| !value.is_null()),
+        false => filled,
+    })
 }
 
 fn body(id: &str, write: &DeviceWrite) -> Result<Value, HubError> {

@@ -111,14 +111,19 @@ fn joined(
     })
 }
 
-/// The id of the device above one. An edge device's own scope says nothing of it.
+/// The id of the device above one.
 pub(super) fn parent(device: &Device) -> Option<String> {
+    scope_above(device).map(|scope| scope::device_of(scope).to_owned())
+}
+
+/// The scope of the device above one. An edge device's own says nothing of it.
+pub(super) fn scope_above(device: &Device) -> Option<&str> {
     let is_edge = device.capabilities.unwrap_or_default().iot_edge;
     let above = match is_edge {
         true => device.parent_scopes.as_ref()?.first()?,
         false => device.device_scope.as_ref()?,
     };
-    Some(scope::device_of(above).to_owned())
+    Some(above.as_str())
 }
 
 pub(super) fn authentication(credentials: &Credentials) -> Result<Authentication, HubError> {

@@ -66,7 +66,7 @@ pub(super) async fn delete(call: &Call<'_>, id: &str, etag: &str) -> Result<(), 
 /// Makes the identity, below its parent.
 async fn made(call: &Call<'_>, identity: &Identity) -> Result<WireDevice, HubError> {
     let mut body = convert::identity_body(identity)?;
-    let scope = hierarchy::scope_above(call, identity).await?;
+    let scope = hierarchy::scope_above(call, identity, None).await?;
     hierarchy::place(&mut body, None, scope.as_deref());
     let made = put_identity(call, &identity.device_id, &body, None).await?;
     hierarchy::settled(call, identity, body, made, scope.as_deref())
@@ -83,7 +83,7 @@ async fn changed(call: &Call<'_>, identity: &Identity, etag: &str) -> Result<Wir
         true => Some(current(call, id, etag).await?),
         false => None,
     };
-    let scope = hierarchy::scope_above(call, identity).await?;
+    let scope = hierarchy::scope_above(call, identity, own.as_ref()).await?;
     hierarchy::place(&mut body, own.as_ref(), scope.as_deref());
     let written = put_identity(call, id, &body, Some(etag)).await?;
     hierarchy::settled(call, identity, body, written, scope.as_deref())

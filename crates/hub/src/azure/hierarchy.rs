@@ -1,7 +1,8 @@
 //! Where a device stands among edge devices, told in the scopes of this hub.
 //!
 //! A hub makes the scopes of its edge devices itself, so that a parent is looked up by its id
-//! before a child is written. Keeps true: nothing is written below a parent that is not there.
+//! before a child is put below it. Keeps true: nothing is put below a parent that is not there;
+//! what is there already may stay, even where the parent went since.
 
 use hubshift_azure::{device_id, path};
 
@@ -11,14 +12,19 @@ use super::transport::Call;
 use crate::device::Identity;
 use crate::outcome::{HubError, Rejection};
 
-/// The scope of the parent at this hub; nothing if there is to be none.
+/// The scope of the parent at this hub; nothing if there is to be none. `own` is what the hub holds
+/// of the device now.
 pub(super) async fn scope_above(
     call: &Call<'_>,
     identity: &Identity,
+    own: Option<&WireDevice>,
 ) -> Result<Option<String>, HubError> {
     let Some(parent) = &identity.parent else {
         return Ok(None);
     };
+    if let Some(scope) = own.and_then(|own| kept(own, identity)) {
+        return Ok(Some(scope));
+    }
     let missing = || HubError::from(Rejection::ParentMissing(parent.clone()));
     if device_id::check(parent).is_err() || !path::is_addressable(parent) {
         return Err(missing());
@@ -29,6 +35,13 @@ pub(super) async fn scope_above(
         false => None,
     };
     scope.map(Some).ok_or_else(missing)
+}
+
+/// The scope that a device hangs on and keeps.
+fn kept(own: &WireDevice, identity: &Identity) -> Option<String> {
+    let stays = is_edge(own) == identity.iot_edge && convert::parent(own) == identity.parent;
+    let scope = convert::scope_above(own).filter(|_| stays);
+    scope.map(str::to_owned)
 }
 
 /// Writes the place into the body of an identity. `own` is what the hub holds of the device now,
@@ -79,6 +92,7 @@ mod tests {
     use hubshift_azure::Capabilities;
 
     use super::*;
+    use crate::credentials::Credentials;
 
     fn device(iot_edge: bool, scope: Option<&str>) -> WireDevice {
         WireDevice {
@@ -86,6 +100,27 @@ mod tests {
             device_scope: scope.map(str::to_owned),
             ..WireDevice::default()
         }
+    }
+
+    #[test]
+    fn a_device_that_stays_where_it_is_keeps_its_scope() {
+        let scope = "ms-azure-iot-edge://gw-63";
+        let mut wanted = Identity {
+            device_id: "d".to_owned(),
+            enabled: true,
+            status_reason: None,
+            credentials: Credentials::Ca,
+            iot_edge: false,
+            parent: Some("gw".to_owned()),
+            managed_by: None,
+        };
+        let own = device(false, Some(scope));
+        assert_eq!(kept(&own, &wanted).as_deref(), Some(scope));
+        wanted.parent = Some("other".to_owned());
+        assert_eq!(kept(&own, &wanted), None);
+        wanted.parent = Some("gw".to_owned());
+        wanted.iot_edge = true;
+        assert_eq!(kept(&own, &wanted), None);
     }
 
     fn placed(iot_edge: bool, own: Option<&WireDevice>, scope: Option<&str>) -> WireDevice {
