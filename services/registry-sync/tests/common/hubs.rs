@@ -133,6 +133,7 @@ pub(crate) fn device(id: &str, credentials: Credentials) -> DeviceWrite {
             credentials,
             iot_edge: false,
             parent: None,
+            managed_by: None,
         },
         tags: object(json!({"room": "4"})),
         desired: object(json!({"rate": 5, "mode": {"night": true}})),
