@@ -192,7 +192,7 @@ fn content(wire: &Configuration) -> Value {
         _ => true,
     };
     let that_are = |keep: &dyn Fn(&Value) -> bool| -> Map<String, Value> {
-        let kept = parts.iter().filter(|(_, value)| keep(value));
+        let kept = parts.iter().filter(|part| keep(part.1));
         kept.map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     };
