@@ -45,27 +45,18 @@ pub(super) fn of_answer(
     rejection.into()
 }
 
-/// Only the hub itself can say that something is not there: a 404 of something in between, or
+/// Only the hub itself can say that a device is not there: a 404 of something in between, or
 /// for a path that it does not know, must not look like a deleted device.
 fn not_found(code: Option<ErrorCode>, text: String) -> Rejection {
     match code {
-        Some(
-            ErrorCode::DeviceNotFound
-            | ErrorCode::ModuleNotFound
-            | ErrorCode::ConfigurationNotFound
-            | ErrorCode::JobNotFound,
-        ) => Rejection::NotFound,
+        Some(ErrorCode::DeviceNotFound) => Rejection::NotFound,
         _ => Rejection::Invalid(format!("not found: {text}")),
     }
 }
 
 fn conflict(code: Option<ErrorCode>, text: String) -> Rejection {
     match code {
-        Some(
-            ErrorCode::DeviceAlreadyExists
-            | ErrorCode::ModuleAlreadyExistsOnDevice
-            | ErrorCode::ConfigurationAlreadyExists,
-        ) => Rejection::AlreadyExists,
+        Some(ErrorCode::DeviceAlreadyExists) => Rejection::AlreadyExists,
         _ => Rejection::Invalid(text),
     }
 }
