@@ -1,9 +1,19 @@
-//! A service's connection string: `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`.
+//! A service's connection string: `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`, and those
+//! of other ways to enter.
+
+mod entra;
+mod parts;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use entra::{
+    EntraConnection, EntraCredential, EntraLogin, HubConnection, ManagementConnection,
+    PUBLIC_AUTHORITY, PUBLIC_MANAGEMENT, origin,
+};
+
 use crate::secret::Secret;
+use parts::Parts;
 
 /// Where a hub is and by which policy to enter.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,9 +35,11 @@ pub enum ConnectionStringError {
     /// A field is there twice.
     #[error("the connection string has {0} twice")]
     Twice(&'static str),
-    /// A part is not of the form `Name=value` or its name is none of the three.
+    /// A part is not of the form `Name=value` or its name is none that belongs there.
     #[error(
-        "part {0} of the connection string is none of HostName=, SharedAccessKeyName=, SharedAccessKey="
+        "part {0} of the connection string is none of HostName=, SharedAccessKeyName=, \
+         SharedAccessKey=, nor, beside Authentication=, one of TenantId=, ClientId=, \
+         ClientSecret= or FederatedTokenFile=, AuthorityHost="
     )]
     UnknownPart(usize),
     /// It has a `DeviceId`: it is a device's, not a policy's.
@@ -39,6 +51,15 @@ pub enum ConnectionStringError {
     /// The key is not base64.
     #[error("SharedAccessKey is not base64")]
     Key,
+    /// The way to enter is none that is known.
+    #[error("Authentication must be ClientSecret or WorkloadIdentity")]
+    Authentication,
+    /// The tenant cannot stand in a path.
+    #[error("TenantId must be a GUID or a domain")]
+    Tenant,
+    /// A part names something else than `https://HOST`.
+    #[error("{0} must be https://HOST or https://HOST:PORT, without path")]
+    Origin(&'static str),
 }
 
 const HOST: &str = "HostName";
@@ -71,10 +92,10 @@ impl FromStr for ConnectionString {
     type Err = ConnectionStringError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = Parts::read(text)?;
-        let host = parts.host.ok_or(ConnectionStringError::Missing(HOST))?;
-        let policy = parts.policy.ok_or(ConnectionStringError::Missing(POLICY))?;
-        let key = Secret::new(parts.key.ok_or(ConnectionStringError::Missing(KEY))?);
+        let parts = Parts::read(text, &[HOST, POLICY, KEY])?;
+        let host = parts.need(HOST)?;
+        let policy = parts.need(POLICY)?;
+        let key = Secret::new(parts.need(KEY)?);
         if !is_host(host) {
             return Err(ConnectionStringError::Host);
         }
@@ -97,54 +118,6 @@ pub fn is_host(text: &str) -> bool {
     !name.is_empty()
         && name.chars().all(is_name)
         && port.is_none_or(|port| port.parse::<u16>().is_ok() || name.starts_with('['))
-}
-
-#[derive(Default)]
-struct Parts<'a> {
-    host: Option<&'a str>,
-    policy: Option<&'a str>,
-    key: Option<&'a str>,
-}
-
-impl<'a> Parts<'a> {
-    fn read(text: &'a str) -> Result<Self, ConnectionStringError> {
-        let mut parts = Self::default();
-        let pieces = text
-            .trim()
-            .split(';')
-            .enumerate()
-            .filter(|(_, piece)| !piece.is_empty());
-        for (index, piece) in pieces {
-            let unknown = ConnectionStringError::UnknownPart(index + 1);
-            let (name, value) = piece.split_once('=').ok_or(unknown.clone())?;
-            parts.set(name.trim(), value.trim(), unknown)?;
-        }
-        Ok(parts)
-    }
-
-    fn set(
-        &mut self,
-        name: &str,
-        value: &'a str,
-        unknown: ConnectionStringError,
-    ) -> Result<(), ConnectionStringError> {
-        let (field, slot) = match name {
-            _ if name.eq_ignore_ascii_case(HOST) => (HOST, &mut self.host),
-            _ if name.eq_ignore_ascii_case(POLICY) => (POLICY, &mut self.policy),
-            _ if name.eq_ignore_ascii_case(KEY) => (KEY, &mut self.key),
-            _ if name.eq_ignore_ascii_case("DeviceId") => {
-                return Err(ConnectionStringError::OfADevice);
-            }
-            _ => return Err(unknown),
-        };
-        if value.is_empty() {
-            return Err(ConnectionStringError::Missing(field));
-        }
-        match slot.replace(value) {
-            Some(_) => Err(ConnectionStringError::Twice(field)),
-            None => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -52,27 +52,40 @@ error_codes! {
     DeserializationError = 400, Some(400_012);
     BulkRegistryOperationFailure = 400, Some(400_013);
     StringIsNotThumbprint = 400, None;
-    InvalidDeviceScope = 400, None;
+    InvalidDeviceScope = 400, Some(400_028);
+    InvalidPolicyKey = 400, Some(400_035);
+    InvalidConfigurationTargetCondition = 400, Some(400_401);
+    InvalidConfigurationContent = 400, Some(400_402);
+    InvalidConfigurationCustomMetricsQuery = 400, Some(400_404);
     IotHubUnauthorizedAccess = 401, Some(401_002);
     IotHubQuotaExceeded = 403, Some(403_002);
     JobQuotaExceeded = 403, Some(403_003);
     DeviceNotFound = 404, Some(404_001);
     JobNotFound = 404, Some(404_002);
     ModuleNotFound = 404, Some(404_010);
+    IotHubFailingOver = 404, Some(404_012);
     DeviceNotOnline = 404, Some(404_103);
+    ConfigurationNotFound = 404, Some(404_301);
     GenericNotFound = 404, None;
     GenericMethodNotAllowed = 405, None;
+    OperationNotAllowedInCurrentState = 405, Some(405_102);
     DeviceAlreadyExists = 409, Some(409_001);
+    JobAlreadyExists = 409, Some(409_104);
     ModuleAlreadyExistsOnDevice = 409, Some(409_301);
+    ConfigurationAlreadyExists = 409, Some(409_401);
     PreconditionFailed = 412, Some(412_001);
     MessageTooLarge = 413, Some(413_001);
     TooManyDevices = 413, Some(413_002);
+    TooManyModulesOnDevice = 413, Some(413_003);
+    ConfigurationCountLimitExceeded = 413, Some(413_101);
     ThrottlingException = 429, Some(429_001);
     ThrottleBacklogLimitExceeded = 429, Some(429_002);
     ThrottlingBacklogTimeout = 429, Some(429_003);
     ThrottlingMaxActiveJobCountExceeded = 429, Some(429_004);
     ServerError = 500, Some(500_001);
     ServiceUnavailable = 503, Some(503_001);
+    IotHubActivationFailed = 503, Some(503_004);
+    IotHubRestoring = 503, Some(503_006);
 }
 
 impl ErrorCode {

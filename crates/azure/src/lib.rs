@@ -1,7 +1,7 @@
 //! The wire protocol of Azure IoT Hub, shared by the connector and the emulator.
 //!
-//! Owns the JSON of the registry REST API, tokens, ETags, error envelopes and the lines of an
-//! export file. Nothing here opens a connection or keeps state.
+//! Owns the JSON of the registry REST API, tokens, ETags, error envelopes, the lines of an export
+//! file and the table of quotas. Nothing here opens a connection or keeps state.
 //!
 //! Keeps true: a key shows itself only where it is serialised on purpose. `Debug` and every
 //! error text are free of keys, even when the input that failed had one in the wrong place.
@@ -20,6 +20,7 @@ pub mod headers;
 mod identity;
 pub mod limits;
 pub mod path;
+pub mod quota;
 mod rules;
 pub mod sas;
 mod secret;
@@ -30,7 +31,10 @@ pub mod wire_time;
 
 pub use authentication::{AuthType, Authentication, SymmetricKey, X509Thumbprint};
 pub use bulk::{BulkError, BulkResult, BulkWarning};
-pub use connection_string::{ConnectionString, ConnectionStringError, is_host};
+pub use connection_string::{
+    ConnectionString, ConnectionStringError, EntraConnection, EntraCredential, EntraLogin,
+    HubConnection, ManagementConnection, PUBLIC_AUTHORITY, PUBLIC_MANAGEMENT, is_host, origin,
+};
 pub use error::{ErrorBody, ErrorCode, HubAnswer};
 pub use export::{ExportImportDevice, ImportMode, Properties};
 pub use fields::FieldError;

@@ -29,7 +29,7 @@ pub struct Capabilities {
 /// by its [`crate::Key`].
 ///
 /// Every method ends within [`Hub::call_deadline`], and so does everything that the hub may
-/// still do on its behalf: what authorises the call expires with it.
+/// still do on its behalf where what authorises the call expires with it.
 #[async_trait]
 pub trait Hub: Send + Sync {
     /// A page of the listing, from `cursor` (a [`Page::next`]) or from the start. A device comes
@@ -61,7 +61,13 @@ pub trait Hub: Send + Sync {
     /// What this hub can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// The longest that a call can take, and can take effect.
+    /// The longest that a call can take.
+    ///
+    /// It is also the longest until it takes effect where the call's authority ends with it, as a
+    /// token of a shared access policy does. A bearer token of Entra ID stays good for an hour or
+    /// more: a request that we gave up, and that something between us and the hub kept, may then
+    /// still land after the deadline. Nothing of ours keeps it: connections are dropped with
+    /// what they have not delivered.
     fn call_deadline(&self) -> Duration;
 
     /// The way through import and export jobs, if the hub has one.

@@ -8,9 +8,16 @@ use std::time::{Duration, Instant};
 use common::{connect, emulator, get, key, pair, rewrite, sas, settings, write};
 use hubshift_emulator::{Emulator, Options, OutageMode, OutageScope};
 use hubshift_hub::{
-    AzureHub, AzureSettings, Cause, EtagPair, Hub as _, HubSetupError, Outcome, Rejection,
+    AzureHub, AzureSettings, Cause, EtagPair, Hub as _, HubSetupError, Login, Outcome, Rejection,
+    Secret,
 };
-use secrecy::SecretString;
+
+fn policy(key: Secret) -> Login {
+    Login::Sas {
+        policy: "iothubowner".to_owned(),
+        key,
+    }
+}
 
 #[tokio::test]
 async fn a_hub_that_hangs_leaves_it_unknown_within_the_deadline() {
@@ -120,9 +127,8 @@ async fn a_hub_that_dies_between_two_writes_leaves_it_unknown() {
 #[tokio::test]
 async fn a_wrong_key_is_unauthorized() {
     let emulator = emulator().await;
-    let key = SecretString::from(key('B').expose());
     let hub = AzureHub::new(AzureSettings {
-        key,
+        login: policy(key('B')),
         ..settings(&emulator)
     })
     .unwrap();
@@ -202,7 +208,7 @@ async fn settings_that_cannot_work_are_told_before_any_call() {
     };
     let url = with(|settings| settings.host = "https://hub".to_owned());
     assert!(matches!(url, HubSetupError::Host));
-    let key = with(|settings| settings.key = SecretString::from("canary!"));
+    let key = with(|settings| settings.login = policy(Secret::new("canary!")));
     assert!(matches!(key, HubSetupError::Key) && !format!("{key:?} {key}").contains("canary"));
     let ca = with(|settings| settings.ca_pem = Some("no pem".to_owned()));
     assert!(matches!(ca, HubSetupError::CertificateAuthority));

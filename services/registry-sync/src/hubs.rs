@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hubshift_api::fault;
-use hubshift_azure::{ConnectionString, ConnectionStringError};
+use hubshift_azure::{ConnectionStringError, HubConnection};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::StepError;
 use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError};
@@ -265,18 +265,18 @@ fn open(
         return Err(HubsError::Adapter(adapter.to_owned()));
     }
     let secret = read("secret_ref", secret_ref)?;
-    let connection: ConnectionString = secret
+    let connection: HubConnection = secret
         .expose_secret()
         .parse()
         .map_err(HubsError::ConnectionString)?;
-    let mut settings = AzureSettings::new(&connection);
+    let mut settings = AzureSettings::of(&connection);
     if !ca_ref.is_empty() {
         settings.ca_pem = Some(read("ca_ref", ca_ref)?.expose_secret().to_owned());
     }
     settings.call_deadline = timing.call_deadline;
     settings.read_lag = timing.read_lag;
     let hub = AzureHub::new(settings).map_err(HubsError::Setup)?;
-    Ok((hub, connection.host))
+    Ok((hub, connection.host().to_owned()))
 }
 
 fn read(field: &'static str, text: &str) -> Result<secrecy::SecretString, HubsError> {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use hubshift_hub::{AzureHub, AzureSettings, DeviceWrite, EtagPair, Hub as _, HubDevice, Outcome};
-use secrecy::SecretString;
+use hubshift_hub::{
+    AzureHub, AzureSettings, DeviceWrite, EtagPair, Hub as _, HubDevice, Login, Outcome, Secret,
+};
 
 use crate::world::EmulatedHub;
 
@@ -18,13 +19,15 @@ pub(crate) struct Direct {
 impl Direct {
     /// Connects with the hub's own policy.
     pub(crate) fn to(hub: &EmulatedHub) -> anyhow::Result<Self> {
-        let settings = AzureSettings {
-            host: hub.host(),
+        let login = Login::Sas {
             policy: hub.policy().to_owned(),
-            key: SecretString::from(hub.policy_key().to_owned()),
+            key: Secret::new(hub.policy_key()),
+        };
+        let settings = AzureSettings {
             ca_pem: Some(std::fs::read_to_string(hub.ca_file())?),
             call_deadline: Duration::from_secs(10),
             read_lag: Duration::ZERO,
+            ..AzureSettings::at(hub.host(), login)
         };
         Ok(Self {
             hub: AzureHub::new(settings)?,

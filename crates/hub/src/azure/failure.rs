@@ -1,141 +1,174 @@
-//! What a failed exchange means: certainly nothing happened, or nobody knows.
+//! What a refusal means: certainly nothing happened, or nobody knows.
 
-use std::error::Error;
 use std::time::Duration;
 
 use hubshift_azure::{ErrorCode, HubAnswer};
 use reqwest::StatusCode;
 
+use crate::http;
 use crate::outcome::{Cause, HubError, Rejection};
 
 /// Azure's throttling answers say "Wait 10 seconds" and carry no `Retry-After`.
-const DEFAULT_RETRY: Duration = Duration::from_secs(10);
+pub(super) const DEFAULT_RETRY: Duration = Duration::from_secs(10);
+/// One import or export job runs at a hub at a time, and the next one has to wait for it.
+const JOB_RETRY: Duration = Duration::from_secs(30);
 
 /// A refusal that the hub answered with.
-pub(super) fn of_answer(
-    status: StatusCode,
-    error_code: Option<&str>,
-    retry_after: Option<&str>,
-    body: &[u8],
-) -> HubError {
-    let HubAnswer { code, text } = HubAnswer::read(error_code, body);
-    let throttled = || {
-        let seconds = retry_after.and_then(|text| text.trim().parse().ok());
-        Rejection::Throttled {
-            retry_after: seconds.map_or(DEFAULT_RETRY, Duration::from_secs),
-        }
-    };
-    let rejection = match (status, code) {
-        (_, Some(ErrorCode::IotHubQuotaExceeded | ErrorCode::JobQuotaExceeded))
-        | (StatusCode::TOO_MANY_REQUESTS, _) => throttled(),
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Rejection::Unauthorized(text),
-        (StatusCode::NOT_FOUND, _) => not_found(code, text),
-        (StatusCode::CONFLICT, _) => conflict(code, text),
-        (StatusCode::PRECONDITION_FAILED, _) => Rejection::PreconditionFailed,
-        (StatusCode::SERVICE_UNAVAILABLE, _) => Rejection::Unavailable(text),
-        _ if status.is_client_error() => Rejection::Invalid(text),
-        _ => {
-            return Cause::ServerError {
-                status: status.as_u16(),
-                text,
-            }
-            .into();
-        }
-    };
-    rejection.into()
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused<'a> {
+    pub(super) status: StatusCode,
+    /// The header that names the error.
+    pub(super) code: Option<&'a str>,
+    pub(super) retry_after: Option<&'a str>,
+    pub(super) body: &'a [u8],
 }
 
-/// Only the hub itself can say that a device is not there: a 404 of something in between, or
+impl Refused<'_> {
+    /// What it means for the call.
+    pub(super) fn error(self) -> HubError {
+        let HubAnswer { code, text } = HubAnswer::read(self.code, self.body);
+        let rejection = match (self.status, code) {
+            _ if is_throttling(self.status, code) => {
+                throttled(self.asked().unwrap_or(DEFAULT_RETRY))
+            }
+            // Neither our pace nor our right: somebody's job is running.
+            (_, Some(ErrorCode::JobQuotaExceeded)) => throttled(self.asked().unwrap_or(JOB_RETRY)),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Rejection::Unauthorized(text),
+            (StatusCode::NOT_FOUND, _) => not_found(code, text),
+            (StatusCode::CONFLICT, _) => conflict(code, text),
+            (StatusCode::PRECONDITION_FAILED, _) => Rejection::PreconditionFailed,
+            (StatusCode::SERVICE_UNAVAILABLE, _) => Rejection::Unavailable(text),
+            // Among them `BlobContainerValidationError`: for a container that is opened by a
+            // SAS, as we open them, it means that the SAS lacks a right, and time does not help.
+            _ if self.status.is_client_error() => Rejection::Invalid(text),
+            _ => {
+                let status = self.status.as_u16();
+                return Cause::ServerError { status, text }.into();
+            }
+        };
+        rejection.into()
+    }
+
+    /// How long the hub wants to be left alone, if it is us that it finds too many.
+    pub(super) fn pause(self) -> Option<Duration> {
+        let code = HubAnswer::read(self.code, self.body).code;
+        is_throttling(self.status, code).then(|| self.asked().unwrap_or(DEFAULT_RETRY))
+    }
+
+    fn asked(self) -> Option<Duration> {
+        http::seconds(self.retry_after)
+    }
+}
+
+fn is_throttling(status: StatusCode, code: Option<ErrorCode>) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || code == Some(ErrorCode::IotHubQuotaExceeded)
+}
+
+fn throttled(retry_after: Duration) -> Rejection {
+    Rejection::Throttled { retry_after }
+}
+
+/// Only the hub itself can say that something is not there: a 404 of something in between, or
 /// for a path that it does not know, must not look like a deleted device.
 fn not_found(code: Option<ErrorCode>, text: String) -> Rejection {
     match code {
-        Some(ErrorCode::DeviceNotFound) => Rejection::NotFound,
+        Some(
+            ErrorCode::DeviceNotFound
+            | ErrorCode::ModuleNotFound
+            | ErrorCode::ConfigurationNotFound
+            | ErrorCode::JobNotFound,
+        ) => Rejection::NotFound,
+        Some(ErrorCode::IotHubFailingOver) => Rejection::Unavailable(text),
         _ => Rejection::Invalid(format!("not found: {text}")),
     }
 }
 
 fn conflict(code: Option<ErrorCode>, text: String) -> Rejection {
     match code {
-        Some(ErrorCode::DeviceAlreadyExists) => Rejection::AlreadyExists,
+        Some(
+            ErrorCode::DeviceAlreadyExists
+            | ErrorCode::ModuleAlreadyExistsOnDevice
+            | ErrorCode::ConfigurationAlreadyExists
+            | ErrorCode::JobAlreadyExists,
+        ) => Rejection::AlreadyExists,
         _ => Rejection::Invalid(text),
     }
-}
-
-/// An exchange without an answer.
-pub(super) fn of_exchange(error: &reqwest::Error) -> HubError {
-    if let Some(reason) = untrusted(error) {
-        return Rejection::Untrusted(reason).into();
-    }
-    if error.is_builder() {
-        return Rejection::Invalid("the request cannot be built".to_owned()).into();
-    }
-    if error.is_connect() {
-        return Rejection::Unreachable(deepest(error)).into();
-    }
-    if error.is_timeout() {
-        return Cause::Timeout.into();
-    }
-    Cause::Connection(deepest(error)).into()
-}
-
-/// Why the hub's certificate was not accepted, if that is what went wrong.
-fn untrusted(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
-        return Some(reason.to_string());
-    }
-    // An I/O error's `source` passes over the error that it wraps.
-    let wrapped = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
-    wrapped
-        .and_then(|inner| untrusted(inner))
-        .or_else(|| error.source().and_then(untrusted))
-}
-
-/// The words of the innermost cause; those of the outer ones hold URLs.
-fn deepest(error: &(dyn Error + 'static)) -> String {
-    chain(error)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
-}
-
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn refused<'a>(
+        status: u16,
+        code: Option<&'a str>,
+        retry_after: Option<&'a str>,
+    ) -> Refused<'a> {
+        Refused {
+            status: StatusCode::from_u16(status).unwrap(),
+            code,
+            retry_after,
+            body: b"",
+        }
+    }
+
     fn answer(status: u16, code: Option<&str>) -> HubError {
-        of_answer(StatusCode::from_u16(status).unwrap(), code, None, b"")
+        refused(status, code, None).error()
+    }
+
+    fn wait(seconds: u64) -> HubError {
+        throttled(Duration::from_secs(seconds)).into()
     }
 
     #[test]
-    fn a_missing_device_is_said_by_the_hub_and_by_nobody_else() {
-        let found = answer(404, Some("DeviceNotFound"));
-        assert_eq!(found, Rejection::NotFound.into());
+    fn what_is_missing_is_said_by_the_hub_and_by_nobody_else() {
+        for name in [
+            "DeviceNotFound",
+            "ModuleNotFound",
+            "ConfigurationNotFound",
+            "JobNotFound",
+        ] {
+            assert_eq!(
+                answer(404, Some(name)),
+                Rejection::NotFound.into(),
+                "{name}"
+            );
+        }
+        for code in [None, Some("GenericNotFound"), Some("DeviceNotOnline")] {
+            let error = answer(404, code);
+            assert!(
+                matches!(error, HubError::Rejected(Rejection::Invalid(_))),
+                "{error:?}"
+            );
+        }
         assert!(matches!(
-            answer(404, None),
-            HubError::Rejected(Rejection::Invalid(_))
-        ));
-        assert!(matches!(
-            answer(404, Some("GenericNotFound")),
-            HubError::Rejected(Rejection::Invalid(_))
+            answer(404, Some("IotHubFailingOver")),
+            HubError::Rejected(Rejection::Unavailable(_))
         ));
     }
 
     #[test]
     fn throttling_waits_ten_seconds_or_what_the_hub_says() {
-        let wait = |retry_after| of_answer(StatusCode::TOO_MANY_REQUESTS, None, retry_after, b"");
-        let throttled = |seconds| {
-            let retry_after = Duration::from_secs(seconds);
-            HubError::from(Rejection::Throttled { retry_after })
-        };
-        assert_eq!(wait(None), throttled(10));
-        assert_eq!(wait(Some("3")), throttled(3));
-        assert_eq!(answer(403, Some("IotHubQuotaExceeded")), throttled(10));
+        assert_eq!(answer(429, None), wait(10));
+        assert_eq!(refused(429, None, Some("3")).error(), wait(3));
+        assert_eq!(answer(403, Some("IotHubQuotaExceeded")), wait(10));
+        let pause = refused(429, Some("ThrottlingBacklogTimeout"), Some("3")).pause();
+        assert_eq!(pause, Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn another_job_is_waited_for_and_slows_nothing_down() {
+        let busy = refused(403, Some("JobQuotaExceeded"), None);
+        assert_eq!(busy.error(), wait(30));
+        assert_eq!(busy.pause(), None);
+    }
+
+    #[test]
+    fn a_container_that_cannot_be_used_is_not_waited_for() {
+        assert!(matches!(
+            answer(400, Some("BlobContainerValidationError")),
+            HubError::Rejected(Rejection::Invalid(_))
+        ));
     }
 
     #[test]
@@ -149,20 +182,37 @@ mod tests {
     }
 
     #[test]
-    fn refusals_keep_their_meaning() {
+    fn what_is_there_already_is_told_from_other_conflicts() {
+        for name in [
+            "DeviceAlreadyExists",
+            "ModuleAlreadyExistsOnDevice",
+            "ConfigurationAlreadyExists",
+            "JobAlreadyExists",
+        ] {
+            let error = answer(409, Some(name));
+            assert_eq!(error, Rejection::AlreadyExists.into(), "{name}");
+        }
         assert!(matches!(
-            answer(401, None),
-            HubError::Rejected(Rejection::Unauthorized(_))
-        ));
-        assert_eq!(answer(412, None), Rejection::PreconditionFailed.into());
-        assert_eq!(
-            answer(409, Some("DeviceAlreadyExists")),
-            Rejection::AlreadyExists.into()
-        );
-        assert!(matches!(
-            answer(400, None),
+            answer(409, None),
             HubError::Rejected(Rejection::Invalid(_))
         ));
+    }
+
+    #[test]
+    fn refusals_keep_their_meaning() {
+        for status in [401, 403] {
+            assert!(matches!(
+                answer(status, None),
+                HubError::Rejected(Rejection::Unauthorized(_))
+            ));
+        }
+        assert_eq!(answer(412, None), Rejection::PreconditionFailed.into());
+        for (status, code) in [(400, None), (413, Some("TooManyDevices")), (405, None)] {
+            assert!(matches!(
+                answer(status, code),
+                HubError::Rejected(Rejection::Invalid(_))
+            ));
+        }
         assert!(matches!(answer(301, None), HubError::Unknown(_)));
     }
 }

@@ -4,7 +4,6 @@
 //! so both keys are always sent. Etags go out quoted, which every version of the API takes.
 
 mod calls;
-mod client;
 mod configuration;
 mod convert;
 mod device;
@@ -15,6 +14,7 @@ mod kinds;
 mod line;
 mod listing;
 mod module;
+mod request;
 mod settings;
 mod transport;
 mod wire;
@@ -40,7 +40,8 @@ use transport::{Class, Request, Transport};
 /// An etag that stands for whatever is there.
 const ANY: &str = "*";
 
-/// An Azure IoT Hub, entered with a shared access policy. `Debug` shows no key.
+/// An Azure IoT Hub, entered with a shared access policy or a token of Entra ID. `Debug` shows no
+/// key.
 #[derive(Debug)]
 pub struct AzureHub {
     transport: Transport,
@@ -62,6 +63,12 @@ impl AzureHub {
     /// Lists these kinds of records beside devices, and no others.
     pub fn with_kinds(self, kinds: Kinds) -> Self {
         Self { kinds, ..self }
+    }
+
+    /// Whether what authorises a call stays good after [`Hub::call_deadline`]: then a call that
+    /// was given up may still land later, if something on the way to the hub kept it.
+    pub fn authority_outlives_call(&self) -> bool {
+        self.transport.authority_outlives_call()
     }
 
     async fn try_get(&self, key: &str) -> Result<Option<HubDevice>, HubError> {

@@ -9,27 +9,29 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use super::settings::HubSetupError;
+use crate::setup::HubSetupError;
 
 /// The longest that connecting and keepalive may take, whatever the deadline.
 const MAX_CONNECT: Duration = Duration::from_secs(10);
 /// What this program calls itself.
 const USER_AGENT: &str = concat!("hubshift/", env!("CARGO_PKG_VERSION"));
 
-/// A client that trusts these certificates, or the public authorities if there are none.
-pub(super) fn client(
+/// A client that trusts these certificates, or the public authorities if there are none, and
+/// that speaks HTTP/2 with who offers it unless it is to speak HTTP/1.1 only.
+pub(crate) fn client(
     ca_pem: Option<&str>,
     call_deadline: Duration,
+    http1_only: bool,
 ) -> Result<Client, HubSetupError> {
     let mut tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(HubSetupError::Tls)?
         .with_root_certificates(roots(ca_pem)?)
         .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls.alpn_protocols = protocols(http1_only);
     // A connection that dies in silence must not swallow call after call.
     let keepalive = call_deadline.min(MAX_CONNECT);
-    Client::builder()
+    let builder = Client::builder()
         .use_preconfigured_tls(tls)
         .user_agent(USER_AGENT)
         .no_proxy()
@@ -39,9 +41,20 @@ pub(super) fn client(
         .connect_timeout((call_deadline / 2).min(MAX_CONNECT))
         .http2_keep_alive_interval(keepalive)
         .http2_keep_alive_timeout(keepalive)
-        .http2_keep_alive_while_idle(true)
-        .build()
-        .map_err(HubSetupError::Client)
+        .http2_keep_alive_while_idle(true);
+    // What we gave up must not lie in the system's buffers and be delivered later.
+    #[cfg(target_os = "linux")]
+    let builder = builder.tcp_user_timeout(call_deadline);
+    builder.build().map_err(HubSetupError::Client)
+}
+
+fn protocols(http1_only: bool) -> Vec<Vec<u8>> {
+    let http1 = b"http/1.1".to_vec();
+    if http1_only {
+        vec![http1]
+    } else {
+        vec![b"h2".to_vec(), http1]
+    }
 }
 
 fn roots(ca_pem: Option<&str>) -> Result<RootCertStore, HubSetupError> {
