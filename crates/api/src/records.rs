@@ -113,6 +113,7 @@ pub fn sealed_record(record: &Record, sealed: Bytes) -> registry::SealedRecord {
         parent: record.parent.clone().unwrap_or_default(),
         tags: Some(to_struct(&record.tags)),
         desired: Some(to_struct(&record.desired)),
+        managed_by: record.managed_by.clone().unwrap_or_default(),
     }
 }
 
@@ -131,6 +132,7 @@ pub fn from_sealed_record(wire: &registry::SealedRecord) -> Result<(Record, Byte
         },
         iot_edge: wire.iot_edge,
         parent: filled(&wire.parent),
+        managed_by: filled(&wire.managed_by),
         tags: wire.tags.as_ref().map(from_struct).unwrap_or_default(),
         desired: wire.desired.as_ref().map(from_struct).unwrap_or_default(),
     };
@@ -238,6 +240,7 @@ mod tests {
             },
             iot_edge: true,
             parent: Some("gateway".into()),
+            managed_by: Some("iotEdge".into()),
             tags: map(json!({"site": {"floor": 3}, "list": [1, 2.5, null]})),
             desired: map(json!({"rate": 10})),
         };

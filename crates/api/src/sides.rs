@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hubshift_domain::id::{DeviceId, IdError};
+use hubshift_domain::id::{IdError, RecordKey};
 use hubshift_domain::identity::{CredentialKind, Fingerprint};
 use hubshift_domain::merge::{Side, Triple};
 use prost::bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::records::{BadSide, SealedSide, from_side_state};
 /// Why a message is not a device of a comparison, or a side can't be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadTriple {
-    /// The device's id is not legal.
+    /// The key is not legal.
     #[error("device: {0}")]
     Device(#[from] IdError),
     /// One of its sides can't be read.
@@ -101,8 +101,8 @@ impl Credentials {
 /// One device of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedTriple {
-    /// Which device.
-    pub device: DeviceId,
+    /// Which device, module or configuration.
+    pub device: RecordKey,
     /// What is known of it, without secrets.
     pub triple: Triple,
     /// The sealed credentials of all sides.
@@ -120,7 +120,7 @@ pub struct SealedTriple {
 pub fn from_divergence(
     wire: &registry::StreamDivergenceResponse,
 ) -> Result<SealedTriple, BadTriple> {
-    let device = DeviceId::new(wire.device.as_str())?;
+    let device = RecordKey::new(wire.device.as_str())?;
     let read = |side: &'static str, state: &Option<registry::SideState>| {
         let read = state.as_ref().map(from_side_state).transpose();
         let read = read.map_err(|error| {
@@ -175,6 +175,7 @@ mod tests {
             credential,
             iot_edge: false,
             parent: None,
+            managed_by: None,
             tags: Map::new(),
             desired: Map::new(),
         };
@@ -213,6 +214,17 @@ mod tests {
         let unknown = live(9, b"").side;
         let refused = read.credentials.attach(&unknown).unwrap_err();
         assert_eq!(refused, BadTriple::NoCredential(Fingerprint([9; 16])));
+    }
+
+    #[test]
+    fn modules_and_configurations_are_compared_like_devices() {
+        for key in ["d-1/m", "/configurations/site-7"] {
+            let wire = registry::StreamDivergenceResponse {
+                device: key.into(),
+                ..Default::default()
+            };
+            assert_eq!(from_divergence(&wire).unwrap().device.as_str(), key);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Checks of requests: every violation is collected before anything is refused.
 
-use hubshift_domain::id::{self, DeviceId, FleetId, HubId, IdError};
+use hubshift_domain::id::{self, DeviceId, FleetId, HubId, IdError, RecordKey};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -53,6 +53,11 @@ impl Checks {
     /// A device's id.
     pub fn device(&mut self, field: &str, text: &str) -> Option<DeviceId> {
         self.take(field, DeviceId::new(text))
+    }
+
+    /// The key of a device, module or configuration.
+    pub fn key(&mut self, field: &str, text: &str) -> Option<RecordKey> {
+        self.take(field, RecordKey::new(text))
     }
 
     /// `fleets/{fleet}/{collection}/{uuid}`.

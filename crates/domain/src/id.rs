@@ -15,6 +15,12 @@ pub enum IdError {
     /// A device id is 1 to 128 of the characters that hubs allow.
     #[error("`{0}` is not a device id: use 1 to 128 of A-Z a-z 0-9 and -:.+%_#*?!(),=@;$'")]
     Device(String),
+    /// A key is a device's id, that of a module behind its device's, or names a configuration.
+    #[error(
+        "`{0}` is not a key: use a device id, `device/module`, or `/configurations/` and 1 to 128 \
+         of a-z 0-9 and -:+%_*!'"
+    )]
+    Key(String),
     /// A resource name does not have the expected shape.
     #[error("`{name}` is not of the form `{pattern}`")]
     Name {
@@ -34,6 +40,21 @@ fn is_slug(text: &str) -> bool {
 fn is_device_id(text: &str) -> bool {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"-:.+%_#*?!(),=@;$'".contains(&b);
     (1..=128).contains(&text.len()) && text.bytes().all(legal)
+}
+
+/// What the key of a configuration begins with.
+const CONFIGURATIONS: &str = "/configurations/";
+
+fn is_key(text: &str) -> bool {
+    if let Some(id) = text.strip_prefix(CONFIGURATIONS) {
+        let legal =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-:+%_*!'".contains(&b);
+        return (1..=128).contains(&id.len()) && id.bytes().all(legal);
+    }
+    match text.split_once('/') {
+        None => is_device_id(text),
+        Some((device, module)) => is_device_id(device) && is_device_id(module),
+    }
 }
 
 macro_rules! id {
@@ -96,6 +117,22 @@ id!(
     /// A device's id, case-sensitive, as its hubs know it.
     DeviceId, is_device_id, Device
 );
+id!(
+    /// The key of a record: a device's id, `device/module`, or `/configurations/{id}`. No id holds
+    /// a slash.
+    RecordKey, is_key, Key
+);
+
+/// The device of the module that a key names; nothing for other keys.
+pub fn device_of_module(key: &str) -> Option<&str> {
+    let (device, _) = key.split_once('/')?;
+    (!device.is_empty()).then_some(device)
+}
+
+/// Whether a key names a device. Nothing else can be kept from connecting by itself.
+pub fn is_device(key: &str) -> bool {
+    !key.contains('/')
+}
 
 impl FleetId {
     /// `fleets/{fleet}`.
@@ -172,6 +209,21 @@ mod tests {
         for bad in ["", "a b", "a/b", &"a".repeat(129)] {
             assert!(DeviceId::new(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn keys_name_devices_modules_and_configurations() {
+        for good in ["d", "d/$edgeAgent", "/configurations/site-7"] {
+            assert!(RecordKey::new(good).is_ok(), "{good}");
+        }
+        let long = format!("/configurations/{}", "a".repeat(129));
+        for bad in ["", "/", "d/", "d/m/n", "/d", "/configurations/A", &long] {
+            assert!(RecordKey::new(bad).is_err(), "{bad}");
+        }
+        assert_eq!(device_of_module("d/m"), Some("d"));
+        assert_eq!(device_of_module("d"), None);
+        assert_eq!(device_of_module("/configurations/a"), None);
+        assert!(is_device("d") && !is_device("d/m") && !is_device("/configurations/a"));
     }
 
     #[test]

@@ -36,6 +36,7 @@ fn record(enabled: bool, key: u8, edge: bool, parent: Option<&str>, tags: Value)
         },
         iot_edge: edge,
         parent: parent.map(str::to_owned),
+        managed_by: None,
         tags: tags.as_object().unwrap().clone(),
         desired: Map::new(),
     }

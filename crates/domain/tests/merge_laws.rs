@@ -6,7 +6,7 @@
 mod laws;
 
 use hubshift_domain::epoch::Epoch;
-use hubshift_domain::id::{DeviceId, HubId};
+use hubshift_domain::id::{HubId, RecordKey};
 use hubshift_domain::identity::{Credential, CredentialKind, Fingerprint, Record, Stamp};
 use hubshift_domain::merge::{
     Choice, ConflictKind, ConflictState, Live, Plan, PlanError, PlanItem, Policy, Resolution, Side,
@@ -62,9 +62,11 @@ fn any_record() -> impl Strategy<Value = Record> {
     let reason = prop::option::of(select(vec!["lost", "sold"]).prop_map(str::to_owned));
     let parent = prop::option::of(select(vec!["g1", "g2"]).prop_map(str::to_owned));
     let kind = select(vec![CredentialKind::Sas, CredentialKind::Ca]);
-    let scalars = (any::<bool>(), reason, kind, 0u8..3, any::<bool>(), parent);
+    let managed_by = prop::option::of(select(vec!["m1", "m2"]).prop_map(str::to_owned));
+    let capability = (any::<bool>(), managed_by);
+    let scalars = (any::<bool>(), reason, kind, 0u8..3, capability, parent);
     (scalars, any_document(), any_document()).prop_map(|(scalars, tags, desired)| {
-        let (enabled, status_reason, kind, key, iot_edge, parent) = scalars;
+        let (enabled, status_reason, kind, key, (iot_edge, managed_by), parent) = scalars;
         let fingerprint = Fingerprint([key; 16]);
         Record {
             enabled,
@@ -72,6 +74,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             credential: Credential { kind, fingerprint },
             iot_edge,
             parent,
+            managed_by,
             tags,
             desired,
         }
@@ -127,6 +130,7 @@ fn take_some(record: &mut Record, other: Record, mask: u8) {
     }
     if takes(3) {
         record.iot_edge = other.iot_edge;
+        record.managed_by = other.managed_by;
     }
     if takes(4) {
         record.parent = other.parent;
@@ -217,7 +221,7 @@ fn ordered_and_shuffled() -> impl Strategy<Value = (Vec<PlanItem>, Vec<PlanItem>
 
 fn item((i, triple): (usize, Triple)) -> PlanItem {
     PlanItem {
-        device: DeviceId::new(format!("device-{i}")).unwrap(),
+        device: RecordKey::new(format!("device-{i}")).unwrap(),
         outcome: merge_key(&triple, &Policy::default(), &[]),
         triple,
     }
@@ -246,6 +250,7 @@ fn plain() -> Record {
         },
         iot_edge: false,
         parent: None,
+        managed_by: None,
         tags: Map::new(),
         desired: Map::new(),
     }

@@ -23,7 +23,8 @@ pub enum Credentials {
     },
     /// A certificate signed by an authority that the hub trusts.
     Ca,
-    /// Nothing. No hub takes a device with it.
+    /// Nothing: of a module that a hub makes by itself, and of a configuration. No hub takes a
+    /// device with it.
     None,
 }
 

@@ -1,16 +1,20 @@
-//! Devices as hubs hold them.
+//! Devices as hubs hold them, and in the same words modules and configurations.
+//!
+//! A module has no status and no capabilities. A configuration has an identity without
+//! credentials; its content, metrics and schema stand in `desired`, its labels, priority and
+//! target condition in `tags`, and its one etag in both places.
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::credentials::Credentials;
 
-/// Who a device is.
+/// Who a device, module or configuration is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The id, 1 to 128 characters, case-sensitive.
+    /// The key, see [`crate::Key`]: a device's id, or what names a module or configuration.
     pub device_id: String,
-    /// Whether it may connect.
+    /// Whether it may connect. Only a device can be kept from it.
     pub enabled: bool,
     /// Why, at most 128 characters.
     pub status_reason: Option<String>,
@@ -18,8 +22,10 @@ pub struct Identity {
     pub credentials: Credentials,
     /// Whether it is an Edge device.
     pub iot_edge: bool,
-    /// The scope of its parent, as the hub gives it. Not written yet.
+    /// The id of the edge device above it, whatever scope that has at this hub.
     pub parent: Option<String>,
+    /// Who manages it, of a module: `iotEdge` for those of an edge deployment.
+    pub managed_by: Option<String>,
 }
 
 /// A device as it is to be written.
@@ -44,11 +50,12 @@ pub struct HubDevice {
     pub desired: Map<String, Value>,
     /// The hub's mark of this incarnation: another one when the device is deleted and made again.
     pub generation_id: String,
-    /// Moves with every write of the identity, and with nothing else. Unquoted.
+    /// Moves with every write of the identity, and with nothing else; of a configuration with
+    /// every write. Unquoted.
     pub identity_etag: String,
     /// Moves with every write of tags or desired. Unquoted.
     pub twin_etag: String,
-    /// Rises with every write of the twin.
+    /// Rises with every write of the twin, or of the configuration.
     pub twin_version: i64,
     /// Rises with every write of desired; devices remember it.
     pub desired_version: i64,
@@ -67,9 +74,10 @@ pub struct EtagPair {
 /// absent row for a deleted device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The id.
+    /// The key.
     pub device_id: String,
-    /// The identity's etag: tells that keys or status changed without reading them.
+    /// The identity's etag: tells that keys or status changed without reading them. Empty where
+    /// the listing does not say it.
     pub identity_etag: String,
     /// The twin's etag.
     pub twin_etag: String,
@@ -90,7 +98,8 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// How many devices a hub has, as it counts them. The count may lag.
+/// How many devices a hub has, as it counts them: no modules, no configurations. The count may
+/// lag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// All.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::bulk::BulkHub;
 use crate::device::{DeviceWrite, EtagPair, HubDevice, Page, Statistics};
 use crate::outcome::Outcome;
 
@@ -24,32 +25,37 @@ pub struct Capabilities {
     pub read_lag: Duration,
 }
 
-/// A hub that holds device identities and twins.
+/// A hub that holds identities and twins of devices and modules, and configurations. Each is known
+/// by its [`crate::Key`].
 ///
 /// Every method ends within [`Hub::call_deadline`], and so does everything that the hub may
 /// still do on its behalf where what authorises the call expires with it.
 #[async_trait]
 pub trait Hub: Send + Sync {
-    /// A page of the listing, from `cursor` (a [`Page::next`]) or from the start.
+    /// A page of the listing, from `cursor` (a [`Page::next`]) or from the start. A device comes
+    /// before its modules.
     async fn list(&self, cursor: Option<String>, page_size: u32) -> Outcome<Page>;
 
-    /// A device as it is now; nothing if the hub says that there is none.
-    async fn get(&self, device_id: &str) -> Outcome<Option<HubDevice>>;
+    /// What is there now under a key; nothing if the hub says that there is nothing.
+    async fn get(&self, key: &str) -> Outcome<Option<HubDevice>>;
 
-    /// Makes a device that must not be there, and returns it as the hub now shows it.
+    /// Makes what must not be there, and returns it as the hub now shows it. Its parent must be
+    /// there: else that is the rejection, `ParentMissing`.
     ///
-    /// A device that was made without its tags and desired is reported as unknown.
+    /// A device that was made without its tags and desired is reported as unknown. A module that
+    /// the hub makes by itself counts as not there while nobody has set anything of it.
     async fn create(&self, device: &DeviceWrite) -> Outcome<HubDevice>;
 
-    /// Replaces the parts of a device that `if_match` names, and returns the whole device.
+    /// Replaces the parts that `if_match` names, and returns the whole.
     ///
     /// When one part was written and the other was not, that is reported as unknown.
     async fn update(&self, device: &DeviceWrite, if_match: &EtagPair) -> Outcome<HubDevice>;
 
-    /// Removes a device and its twin if its identity still has this etag.
-    async fn delete(&self, device_id: &str, if_match_identity: &str) -> Outcome<()>;
+    /// Removes what has this key, and its twin, if its identity still has this etag. A device's
+    /// modules go with it.
+    async fn delete(&self, key: &str, if_match_identity: &str) -> Outcome<()>;
 
-    /// How many devices there are.
+    /// How many devices there are. Modules and configurations are not counted.
     async fn statistics(&self) -> Outcome<Statistics>;
 
     /// What this hub can do.
@@ -63,4 +69,9 @@ pub trait Hub: Send + Sync {
     /// still land after the deadline. Nothing of ours keeps it: connections are dropped with
     /// what they have not delivered.
     fn call_deadline(&self) -> Duration;
+
+    /// The way through import and export jobs, if the hub has one.
+    fn bulk(&self) -> Option<&dyn BulkHub> {
+        None
+    }
 }

@@ -26,6 +26,9 @@ pub enum Rejection {
     /// There is no such device.
     #[error("there is no such device")]
     NotFound,
+    /// The parent with this id is not at the hub, or is not one that can have children.
+    #[error("its parent {0} is not at the hub, or cannot have children")]
+    ParentMissing(String),
     /// The etag is no longer the current one.
     #[error("the etag is no longer current")]
     PreconditionFailed,

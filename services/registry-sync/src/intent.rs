@@ -19,6 +19,7 @@ use crate::hubs::HubsError;
 use crate::seal::KeyError;
 use crate::store;
 use crate::store::intent::{NewIntent, OpenIntent};
+use crate::workflows::trouble::is_unreadable;
 use crate::write::{RereadError, WriteCx, reread};
 
 /// How many open intents are looked at in one go.
@@ -159,8 +160,14 @@ pub(crate) async fn settle(
         let hub = deps.hubs.get(fleet, hub_id).await?;
         for intent in due {
             let device = &intent.device_id;
-            let found = reread(&deps.pool, &keys, &*hub, fleet, hub_id, device).await?;
-            let outcome = decide(&intent, found.is_some());
+            let read = reread(&deps.pool, &keys, &*hub, fleet, hub_id, device).await;
+            let is_there = match read {
+                Ok(found) => found.is_some(),
+                // What the hub does not let be read is there.
+                Err(RereadError::Hub(error)) if is_unreadable(device, &error) => true,
+                Err(error) => return Err(error.into()),
+            };
+            let outcome = decide(&intent, is_there);
             store::intent::conclude(&deps.pool, intent.intent_id, outcome).await?;
             settled.count += 1;
         }

@@ -7,9 +7,10 @@ use time::OffsetDateTime;
 
 use crate::seal::{FleetKeys, KeyError};
 
-/// A device as a hub was last seen to hold it.
+/// A device, module or configuration as a hub was last seen to hold it.
 #[derive(Debug, Clone)]
 pub(crate) struct Observed {
+    /// Its key.
     pub(crate) device_id: String,
     pub(crate) generation_id: String,
     pub(crate) incarnation: Incarnation,
@@ -60,6 +61,7 @@ pub(crate) fn record(keys: &FleetKeys, device: &HubDevice) -> Record {
         credential: keys.credential(&identity.device_id, &identity.credentials),
         iot_edge: identity.iot_edge,
         parent: identity.parent.clone(),
+        managed_by: identity.managed_by.clone(),
         tags: device.tags.clone(),
         desired: device.desired.clone(),
     }
@@ -85,6 +87,7 @@ pub(crate) fn device_write(
             credentials,
             iot_edge: record.iot_edge,
             parent: record.parent.clone(),
+            managed_by: record.managed_by.clone(),
         },
         tags: record.tags.clone(),
         desired: record.desired.clone(),
@@ -112,6 +115,7 @@ mod tests {
                 },
                 iot_edge: false,
                 parent: None,
+                managed_by: None,
             },
             tags: json!({"site": "x"}).as_object().unwrap().clone(),
             desired: json!({"rate": 5}).as_object().unwrap().clone(),
@@ -126,10 +130,19 @@ mod tests {
     #[test]
     fn what_is_observed_is_written_back_to_the_letter() {
         let keys = keys(4);
-        let seen = observed(&keys, 1, &found(), OffsetDateTime::UNIX_EPOCH).unwrap();
-        let write = device_write(&keys, "d-1", &seen.record, &seen.sealed).unwrap();
-        assert_eq!(write.identity, found().identity);
-        assert_eq!((write.tags, write.desired), (found().tags, found().desired));
+        let mut child = found();
+        child.identity.parent = Some("gateway".into());
+        let mut module = found();
+        module.identity.device_id = "d-1/m".into();
+        module.identity.managed_by = Some("iotEdge".into());
+        module.identity.credentials = Credentials::None;
+        for found in [found(), child, module] {
+            let key = found.identity.device_id.clone();
+            let seen = observed(&keys, 1, &found, OffsetDateTime::UNIX_EPOCH).unwrap();
+            let write = device_write(&keys, &key, &seen.record, &seen.sealed).unwrap();
+            assert_eq!(write.identity, found.identity);
+            assert_eq!((write.tags, write.desired), (found.tags, found.desired));
+        }
     }
 
     #[test]

@@ -170,6 +170,7 @@ impl World {
                 credential: keys.credential(device, &credentials),
                 iot_edge: false,
                 parent: None,
+                managed_by: None,
                 tags: json!({"site": "x"}).as_object().unwrap().clone(),
                 desired: serde_json::Map::new(),
             },

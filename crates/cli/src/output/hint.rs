@@ -158,6 +158,10 @@ const HINTS: &[(&str, &str)] = &[
         "it may have happened: repeat it with the same request id",
     ),
     (
+        "PARENT_MISSING",
+        "create the parent at the target, or detach its children, then repeat",
+    ),
+    (
         "PAST_POINT_OF_NO_RETURN",
         "let it finish, then move the fleet back",
     ),

@@ -1,4 +1,4 @@
-//! The canonical record of a device: what must be equal at two hubs.
+//! The canonical record of a device, module or configuration: what must be equal at two hubs.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -36,6 +36,10 @@ pub struct Credential {
 }
 
 /// What must be equal at two hubs for one device. Tags and desired come without `$` members.
+///
+/// Modules and configurations are records as well. They have no status, no capabilities and no
+/// parent beside the one that a module's key names; a configuration's content, a text, stands in
+/// `desired`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Whether the device may connect.
@@ -48,6 +52,9 @@ pub struct Record {
     pub iot_edge: bool,
     /// The logical id of the parent gateway.
     pub parent: Option<String>,
+    /// Who manages it, of a module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
     /// Tags of the back end, at most 8 KB.
     pub tags: Map<String, Value>,
     /// Desired properties, at most 32 KB.
@@ -55,9 +62,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// The canonical text: what the fingerprint is taken over.
+    /// The canonical text: what the fingerprint is taken over. A record that nobody manages has the
+    /// text that it had before there were managers.
     pub fn canonical(&self) -> String {
-        canonical_json(&json!({
+        let mut form = json!({
             "enabled": self.enabled,
             "statusReason": self.status_reason,
             "credential": {
@@ -68,7 +76,11 @@ impl Record {
             "parent": self.parent,
             "tags": self.tags,
             "desired": self.desired,
-        }))
+        });
+        if let Some(managed_by) = &self.managed_by {
+            form["managedBy"] = managed_by.as_str().into();
+        }
+        canonical_json(&form)
     }
 
     /// The record's fingerprint under the fleet's key; the device id is part of it.
@@ -102,6 +114,7 @@ mod tests {
             },
             iot_edge: false,
             parent: None,
+            managed_by: None,
             tags: Map::new(),
             desired: Map::new(),
         }
@@ -112,7 +125,7 @@ mod tests {
         let key = FingerprintKey::new([3; 32]);
         let base = record();
         let print = base.fingerprint(&key, "d1");
-        let mut changed = vec![base.clone(); 7];
+        let mut changed = vec![base.clone(); 9];
         changed[0].enabled = false;
         changed[1].status_reason = Some("lost".into());
         changed[2].credential.kind = CredentialKind::Ca;
@@ -120,9 +133,19 @@ mod tests {
         changed[4].iot_edge = true;
         changed[5].tags.insert("site".into(), json!("x"));
         changed[6].desired.insert("rate".into(), json!(1));
+        changed[7].parent = Some("gateway".into());
+        changed[8].managed_by = Some("iotEdge".into());
         for record in &changed {
             assert_ne!(record.fingerprint(&key, "d1"), print, "{record:?}");
         }
         assert_ne!(base.fingerprint(&key, "d2"), print);
+    }
+
+    #[test]
+    fn what_nobody_manages_is_written_as_before() {
+        assert!(!record().canonical().contains("managedBy"));
+        let json = serde_json::to_value(record()).unwrap();
+        assert_eq!(json.get("managed_by"), None);
+        assert_eq!(serde_json::from_value::<Record>(json).unwrap(), record());
     }
 }

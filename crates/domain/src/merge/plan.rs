@@ -16,15 +16,15 @@ use super::conflict::{ConflictKind, ConflictState, MergedKey};
 use super::policy::Policy;
 use super::side::{Action, Choice, Side, Triple};
 use super::value::side_value;
-use crate::id::DeviceId;
+use crate::id::RecordKey;
 use crate::identity::canonical_json;
 
 /// Why no plan can be made of these items.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// Items come in ascending order of the bytes of their ids, each once.
-    #[error("device `{0}` does not come after the one before it, by the bytes of their ids")]
-    OutOfOrder(DeviceId),
+    #[error("`{0}` does not come after the one before it, by the bytes of their ids")]
+    OutOfOrder(RecordKey),
 }
 
 /// Names a plan: a SHA-256 over its inputs.
@@ -41,7 +41,7 @@ impl fmt::Display for PlanId {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanItem {
     /// Which device.
-    pub device: DeviceId,
+    pub device: RecordKey,
     /// What was known of it.
     pub triple: Triple,
     /// What the merge makes of it.
@@ -150,7 +150,7 @@ fn count_hub(counts: &mut HubCounts, before: &Side, action: Action, after: &Side
 #[derive(Debug, Clone)]
 pub struct Planner {
     hasher: Sha256,
-    last: Option<DeviceId>,
+    last: Option<RecordKey>,
     counts: Counts,
 }
 
@@ -170,7 +170,7 @@ impl Planner {
     /// Adds the next device; devices come in ascending order of the bytes of their ids.
     pub fn push(
         &mut self,
-        device: &DeviceId,
+        device: &RecordKey,
         triple: &Triple,
         outcome: &MergedKey,
     ) -> Result<(), PlanError> {
@@ -226,7 +226,7 @@ pub fn side_digest(side: &Side) -> [u8; 32] {
 
 /// The id of one write of a plan: repeating a plan repeats its ids, so that a write that was
 /// made already is recognised.
-pub fn item_op_id(plan: &PlanId, device: &DeviceId, target: Choice) -> Uuid {
+pub fn item_op_id(plan: &PlanId, device: &RecordKey, target: Choice) -> Uuid {
     let mut hasher = Sha256::new();
     hasher.update(b"hubshift item 1\0");
     hasher.update(plan.0);

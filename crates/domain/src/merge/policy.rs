@@ -19,7 +19,7 @@ named!(
         Access = "status",
         /// The credential: one atomic unit.
         Credential = "credential",
-        /// Whether the device is an edge gateway.
+        /// Whether the device is an edge gateway; of a module, who manages it.
         Capability = "iotEdge",
         /// The parent gateway.
         Hierarchy = "parent",
@@ -149,7 +149,7 @@ impl FieldClass {
                 "kind": record.credential.kind.as_str(),
                 "fingerprint": record.credential.fingerprint.to_string(),
             }),
-            FieldClass::Capability => Value::Bool(record.iot_edge),
+            FieldClass::Capability => capability(record),
             FieldClass::Hierarchy => record.parent.clone().map_or(Value::Null, Value::String),
             FieldClass::Tags => Value::Object(record.tags.clone()),
             FieldClass::Desired => Value::Object(record.desired.clone()),
@@ -164,11 +164,25 @@ impl FieldClass {
                 to.status_reason.clone_from(&from.status_reason);
             }
             FieldClass::Credential => to.credential = from.credential.clone(),
-            FieldClass::Capability => to.iot_edge = from.iot_edge,
+            FieldClass::Capability => {
+                to.iot_edge = from.iot_edge;
+                to.managed_by.clone_from(&from.managed_by);
+            }
             FieldClass::Hierarchy => to.parent.clone_from(&from.parent),
             FieldClass::Tags => to.tags.clone_from(&from.tags),
             FieldClass::Desired => to.desired.clone_from(&from.desired),
         }
+    }
+}
+
+/// Devices are not managed by anybody: theirs is the bare fact that it always was.
+fn capability(record: &Record) -> Value {
+    match &record.managed_by {
+        None => Value::Bool(record.iot_edge),
+        Some(managed_by) => serde_json::json!({
+            "iotEdge": record.iot_edge,
+            "managedBy": managed_by,
+        }),
     }
 }
 

@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::conflict::Conflict;
 use super::policy::FieldClass;
 use super::side::{Choice, Side};
-use super::value::{BadValue, access_from_value, credential_from_value, side_from_value};
+use super::value::{
+    BadValue, access_from_value, capability_from_value, credential_from_value, side_from_value,
+};
 use crate::identity::Record;
 use crate::json_merge::{JsonPath, set_member};
 
@@ -43,7 +45,7 @@ fn put(record: &mut Record, path: &str, value: Option<Value>) -> Result<(), BadV
             record.credential = credential_from_value(&value)?;
         }
         (Some(FieldClass::Capability), Some(value)) => {
-            record.iot_edge = value.as_bool().unwrap_or(record.iot_edge);
+            (record.iot_edge, record.managed_by) = capability_from_value(&value)?;
         }
         (Some(FieldClass::Hierarchy), value) => {
             record.parent = value.and_then(|value| value.as_str().map(str::to_owned));

@@ -2,7 +2,7 @@
 //!
 //! Such a hub's absences and old values are no evidence of anything: it is reseeded, not merged.
 
-use crate::id::DeviceId;
+use crate::id::RecordKey;
 
 /// How many devices a report names at most.
 const SAMPLE: usize = 20;
@@ -11,7 +11,7 @@ const SAMPLE: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// Which device.
-    pub device: DeviceId,
+    pub device: RecordKey,
     /// The twin version last observed at this hub, if any.
     pub last_version: Option<u64>,
     /// The twin version now; `None` when the hub lacks the device.
@@ -47,7 +47,7 @@ pub struct Rewound {
     /// How many devices are missing.
     pub missing: u64,
     /// Some of them, the first that were seen.
-    pub sample: Vec<(DeviceId, RewoundReason)>,
+    pub sample: Vec<(RecordKey, RewoundReason)>,
 }
 
 /// Whether a hub was rewound; `None` when nothing says so. Reads the evidence once, keeps little.
@@ -90,7 +90,7 @@ mod tests {
 
     fn evidence(last: Option<u64>, now: Option<u64>) -> Evidence {
         Evidence {
-            device: DeviceId::new("d").unwrap(),
+            device: RecordKey::new("d").unwrap(),
             last_version: last,
             version: now,
             same_generation: true,

@@ -55,7 +55,8 @@ fn position(trail: &[&str], id: &str) -> Option<usize> {
     trail.iter().position(|other| *other == id)
 }
 
-/// Puts a hold on a merged device because of a fault of its hierarchy.
+/// Puts a hold on a merged device because of a fault of its hierarchy. Nothing of it is written: a
+/// hub takes no child without its parent.
 pub fn hold_scope(key: MergedKey, triple: &Triple, kind: ConflictKind) -> MergedKey {
     let Side::Live(mut live) = key.merged else {
         return key;
@@ -80,16 +81,48 @@ pub fn hold_scope(key: MergedKey, triple: &Triple, kind: ConflictKind) -> Merged
     };
     let mut conflicts = key.conflicts;
     conflicts.push(row);
-    let held = MergedKey::new(triple, Side::Live(live), conflicts);
-    match key.withheld {
-        true => held.withhold(vec![]),
-        false => held,
-    }
+    MergedKey::new(triple, Side::Live(live), conflicts).withhold(vec![])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_parent_any_more_is_held_and_not_written() {
+        let live = crate::merge::Live {
+            incarnation: 1,
+            record: crate::identity::Record {
+                enabled: true,
+                status_reason: None,
+                credential: crate::identity::Credential {
+                    kind: crate::identity::CredentialKind::Ca,
+                    fingerprint: crate::identity::Fingerprint::default(),
+                },
+                iot_edge: false,
+                parent: Some("gone".into()),
+                managed_by: None,
+                tags: serde_json::Map::new(),
+                desired: serde_json::Map::new(),
+            },
+            stamp: crate::identity::Stamp {
+                epoch: crate::epoch::Epoch(1024),
+                sequence: 1,
+                origin: crate::id::HubId::new("east").unwrap(),
+            },
+            hold: None,
+        };
+        let triple = Triple {
+            base: Side::Absent,
+            primary: Side::Live(live.clone()),
+            secondary: Side::Absent,
+        };
+        let merged = MergedKey::new(&triple, Side::Live(live), vec![]);
+        assert_eq!(merged.on_secondary, crate::merge::Action::Create);
+        let held = hold_scope(merged, &triple, ConflictKind::ScopeMissing);
+        assert!(held.withheld && held.is_held());
+        assert_eq!(held.on_secondary, crate::merge::Action::Keep);
+    }
 
     #[test]
     fn circles_and_missing_parents_are_found_and_nothing_else() {

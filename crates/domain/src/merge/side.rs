@@ -41,7 +41,7 @@ pub struct Live {
 
 impl Live {
     /// Whether the hub lets the device connect: a held device is disabled at the hub, whatever
-    /// its record says.
+    /// its record says. A hold on a module or a configuration has no effect there.
     pub fn is_effectively_enabled(&self) -> bool {
         self.record.enabled && self.hold.is_none()
     }
@@ -230,6 +230,7 @@ pub fn same_record(a: &Record, b: &Record) -> bool {
         && a.status_reason == b.status_reason
         && a.credential == b.credential
         && a.iot_edge == b.iot_edge
+        && a.managed_by == b.managed_by
         && a.parent == b.parent
         && same_map(&a.tags, &b.tags)
         && same_map(&a.desired, &b.desired)

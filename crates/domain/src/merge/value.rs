@@ -34,7 +34,7 @@ pub fn side_value(side: &Side) -> Option<Value> {
 
 /// The record as JSON.
 pub fn record_value(record: &Record) -> Value {
-    json!({
+    let mut value = json!({
         "enabled": record.enabled,
         "statusReason": record.status_reason,
         "credential": {
@@ -45,7 +45,11 @@ pub fn record_value(record: &Record) -> Value {
         "parent": record.parent,
         "tags": record.tags,
         "desired": record.desired,
-    })
+    });
+    if let Some(managed_by) = &record.managed_by {
+        value["managedBy"] = managed_by.as_str().into();
+    }
+    value
 }
 
 /// Reads back what [`side_value`] wrote.
@@ -79,6 +83,15 @@ pub(super) fn access_from_value(value: &Value) -> Result<(bool, Option<String>),
     Ok((form.enabled, form.status_reason))
 }
 
+/// Reads capability and manager from a conflict row.
+pub(super) fn capability_from_value(value: &Value) -> Result<(bool, Option<String>), BadValue> {
+    if let Value::Bool(iot_edge) = value {
+        return Ok((*iot_edge, None));
+    }
+    let form = CapabilityForm::deserialize(value)?;
+    Ok((form.iot_edge, form.managed_by))
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SideForm {
@@ -109,6 +122,13 @@ struct AccessForm {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CapabilityForm {
+    iot_edge: bool,
+    managed_by: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct CredentialForm {
     kind: CredentialKind,
     fingerprint: String,
@@ -122,6 +142,7 @@ struct RecordForm {
     credential: CredentialForm,
     iot_edge: bool,
     parent: Option<String>,
+    managed_by: Option<String>,
     tags: Map<String, Value>,
     desired: Map<String, Value>,
 }
@@ -145,6 +166,7 @@ impl TryFrom<RecordForm> for Record {
             credential: form.credential.try_into()?,
             iot_edge: form.iot_edge,
             parent: form.parent,
+            managed_by: form.managed_by,
             tags: form.tags,
             desired: form.desired,
         })
@@ -187,6 +209,7 @@ mod tests {
                 },
                 iot_edge: false,
                 parent: None,
+                managed_by: Some("iotEdge".into()),
                 tags: Map::from_iter([("site".to_owned(), json!("x"))]),
                 desired: Map::new(),
             },
@@ -202,6 +225,15 @@ mod tests {
             let value = side_value(&side);
             assert_eq!(side_from_value(value.as_ref()).unwrap(), side);
         }
+    }
+
+    #[test]
+    fn a_capability_is_a_bare_fact_or_has_a_manager() {
+        let read = |value: Value| capability_from_value(&value).ok();
+        assert_eq!(read(json!(true)), Some((true, None)));
+        let managed = json!({"iotEdge": false, "managedBy": "me"});
+        assert_eq!(read(managed), Some((false, Some("me".into()))));
+        assert_eq!(read(json!("yes")), None);
     }
 
     #[test]

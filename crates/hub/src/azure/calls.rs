@@ -1,17 +1,17 @@
-//! The requests that make up a call: identities and twins, one at a time and in pairs.
+//! The requests that calls are made of: identities of devices, and twins of devices and modules.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::convert;
+use super::partial;
 use super::transport::{Call, Class, Request};
-use crate::device::HubDevice;
-use crate::outcome::{Cause, HubError, Rejection};
+use crate::device::EtagPair;
+use crate::outcome::{HubError, Rejection};
 
 pub(super) type WireDevice = hubshift_azure::Device;
 pub(super) type WireTwin = hubshift_azure::Twin;
 
-async fn get_identity(call: &Call<'_>, id: &str) -> Result<WireDevice, HubError> {
+pub(super) async fn get_identity(call: &Call<'_>, id: &str) -> Result<WireDevice, HubError> {
     let request = Request::new(Class::RegistryRead, Method::GET, &["devices", id]);
     call.send(request).await?.json()
 }
@@ -31,66 +31,48 @@ pub(super) async fn put_identity(
     call.send(request).await?.json()
 }
 
-pub(super) async fn get_twin(call: &Call<'_>, id: &str) -> Result<WireTwin, HubError> {
-    call.send(Request::new(Class::TwinRead, Method::GET, &["twins", id]))
+/// Reads a twin; `path` leads to it.
+pub(super) async fn get_twin(call: &Call<'_>, path: &[&str]) -> Result<WireTwin, HubError> {
+    call.send(Request::new(Class::TwinRead, Method::GET, path))
         .await?
         .json()
 }
 
+/// Replaces a twin; `path` leads to it.
 pub(super) async fn put_twin(
     call: &Call<'_>,
-    id: &str,
+    path: &[&str],
     body: &Value,
     etag: &str,
 ) -> Result<WireTwin, HubError> {
-    let request = Request::new(Class::TwinWrite, Method::PUT, &["twins", id]);
+    let request = Request::new(Class::TwinWrite, Method::PUT, path);
     call.send(request.body(body).if_match(etag)).await?.json()
 }
 
-/// Identity and twin. A device whose identity is gone is gone; one whose twin alone is missing
-/// was perhaps removed between the reads, so that the identity is asked for once more.
-pub(super) async fn read_pair(
+/// The twin's part of an update, after that of the identity; nothing if it has none.
+pub(super) async fn update_twin(
     call: &Call<'_>,
-    id: &str,
-) -> Result<Option<(WireDevice, WireTwin)>, HubError> {
-    let Some(identity) = absent(get_identity(call, id).await)? else {
+    path: &[&str],
+    body: &Value,
+    if_match: &EtagPair,
+) -> Result<Option<WireTwin>, HubError> {
+    let Some(etag) = &if_match.twin else {
         return Ok(None);
     };
-    match absent(get_twin(call, id).await)? {
-        Some(twin) => Ok(Some((identity, twin))),
-        None => match absent(get_identity(call, id).await)? {
-            None => Ok(None),
-            Some(_) => Err(Cause::Unreadable("the device has no twin".to_owned()).into()),
-        },
+    match put_twin(call, path, body, etag).await {
+        Ok(twin) => Ok(Some(twin)),
+        Err(error) if if_match.identity.is_some() => Err(partial(
+            "the identity was written, the twin was not",
+            &error,
+        )),
+        Err(error) => Err(error),
     }
 }
 
-/// Whether a write came between the two reads: the twin knows of another identity.
-pub(super) fn is_torn(identity: &WireDevice, twin: &WireTwin) -> bool {
-    twin.device_etag.is_some() && twin.device_etag != identity.etag
-}
-
-fn absent<T>(result: Result<T, HubError>) -> Result<Option<T>, HubError> {
+/// Nothing where the hub says that there is nothing.
+pub(super) fn absent<T>(result: Result<T, HubError>) -> Result<Option<T>, HubError> {
     match result {
         Err(HubError::Rejected(Rejection::NotFound)) => Ok(None),
         other => other.map(Some),
     }
-}
-
-/// Reads the part of a device that was not written.
-pub(super) async fn read_rest(
-    call: &Call<'_>,
-    id: &str,
-    identity: Option<WireDevice>,
-    twin: Option<WireTwin>,
-) -> Result<HubDevice, HubError> {
-    let identity = match identity {
-        Some(identity) => identity,
-        None => get_identity(call, id).await?,
-    };
-    let twin = match twin {
-        Some(twin) => twin,
-        None => get_twin(call, id).await?,
-    };
-    convert::device(identity, twin)
 }

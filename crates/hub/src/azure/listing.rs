@@ -1,49 +1,137 @@
-//! The listing: a query over all twins, page by page.
+//! The listing: devices, then modules, then configurations, page by page.
 //!
-//! Rows carry both etags, so that a pass over a hub finds what changed without reading keys.
+//! Rows carry both etags, so that a pass over a hub finds what changed without reading keys. A
+//! cursor says what it is of: `d:`, `m:` or `c:` before the hub's own; one without is of devices.
 
 use hubshift_azure::{ConnectionState, Twin, headers, wire_time};
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::transport::{Call, Class, Request};
+use super::wire::ModuleRow;
+use super::{Kinds, configuration};
 use crate::device::{Page, Summary};
+use crate::key::Key;
 use crate::outcome::{Cause, HubError};
 
 /// The most rows that Azure gives in one page.
 pub(super) const MAX_PAGE: u32 = 1000;
 
+/// What a page is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Devices,
+    Modules,
+    Configurations,
+}
+
+/// Where a page starts: in which phase, and after what of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place<'a> {
+    phase: Phase,
+    continuation: Option<&'a str>,
+}
+
+impl Phase {
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Devices => "d:",
+            Self::Modules => "m:",
+            Self::Configurations => "c:",
+        }
+    }
+
+    /// The phase after this one, of those that are asked for.
+    fn next(self, kinds: Kinds) -> Option<Self> {
+        let modules = Some(Self::Modules).filter(|_| kinds.modules);
+        let configurations = Some(Self::Configurations).filter(|_| kinds.configurations);
+        match self {
+            Self::Devices => modules.or(configurations),
+            Self::Modules => configurations,
+            Self::Configurations => None,
+        }
+    }
+}
+
+impl<'a> Place<'a> {
+    fn read(cursor: Option<&'a str>) -> Self {
+        let text = cursor.unwrap_or_default();
+        let marked = [Phase::Devices, Phase::Modules, Phase::Configurations]
+            .into_iter()
+            .find_map(|phase| Some((phase, text.strip_prefix(phase.mark())?)));
+        let (phase, rest) = marked.unwrap_or((Phase::Devices, text));
+        Self {
+            phase,
+            continuation: Some(rest).filter(|rest| !rest.is_empty()),
+        }
+    }
+
+    /// The cursor of the page after this one, if the hub says how it goes on.
+    fn after(self, continuation: Option<String>, kinds: Kinds) -> Option<String> {
+        match continuation {
+            Some(rest) => Some(format!("{}{rest}", self.phase.mark())),
+            None => self.phase.next(kinds).map(|next| next.mark().to_owned()),
+        }
+    }
+}
+
 pub(super) async fn page(
     call: &Call<'_>,
     cursor: Option<&str>,
     page_size: u32,
+    kinds: Kinds,
 ) -> Result<Page, HubError> {
+    let place = Place::read(cursor);
     let size = page_size.clamp(1, MAX_PAGE).to_string();
-    let request = Request::new(Class::Query, Method::POST, &["devices", "query"])
-        .body(&json!({ "query": "select * from devices" }))
-        .header(headers::MAX_ITEM_COUNT, &size);
-    let request = match cursor {
-        Some(cursor) => request.header(headers::CONTINUATION, cursor),
-        None => request,
+    let rest = place.continuation;
+    let (rows, continuation) = match place.phase {
+        Phase::Devices => {
+            let (twins, next) = query(call, "select * from devices", rest, &size).await?;
+            (all(twins, device_row)?, next)
+        }
+        Phase::Modules => {
+            let (twins, next) = query(call, "select * from devices.modules", rest, &size).await?;
+            (all(twins, module_row)?, next)
+        }
+        Phase::Configurations => (configuration::list(call).await?, None),
     };
-    let reply = call.send(request).await?;
-    let twins: Vec<Twin> = reply.json()?;
-    let rows = twins.into_iter().map(row).collect::<Result<_, _>>()?;
-    let next = reply
-        .header(headers::CONTINUATION)
-        .filter(|next| !next.is_empty());
     Ok(Page {
         rows,
-        next: next.map(str::to_owned),
+        next: place.after(continuation, kinds),
     })
 }
 
-fn row(twin: Twin) -> Result<Summary, HubError> {
-    let missing = |field: &str| {
-        HubError::from(Cause::Unreadable(format!(
-            "a row of the listing has no {field}"
-        )))
+/// A page of a query, and how it goes on.
+async fn query<T: DeserializeOwned>(
+    call: &Call<'_>,
+    text: &str,
+    continuation: Option<&str>,
+    size: &str,
+) -> Result<(Vec<T>, Option<String>), HubError> {
+    let request = Request::new(Class::Query, Method::POST, &["devices", "query"])
+        .body(&json!({ "query": text }))
+        .header(headers::MAX_ITEM_COUNT, size);
+    let request = match continuation {
+        Some(rest) => request.header(headers::CONTINUATION, rest),
+        None => request,
     };
+    let reply = call.send(request).await?;
+    let rows = reply.json()?;
+    let next = reply
+        .header(headers::CONTINUATION)
+        .filter(|next| !next.is_empty());
+    Ok((rows, next.map(str::to_owned)))
+}
+
+fn all<T>(
+    rows: Vec<T>,
+    row: impl Fn(T) -> Result<Summary, HubError>,
+) -> Result<Vec<Summary>, HubError> {
+    rows.into_iter().map(row).collect()
+}
+
+fn device_row(twin: Twin) -> Result<Summary, HubError> {
     if twin.device_id.is_empty() {
         return Err(missing("deviceId"));
     }
@@ -58,4 +146,77 @@ fn row(twin: Twin) -> Result<Summary, HubError> {
             .and_then(wire_time::parse),
         device_id: twin.device_id,
     })
+}
+
+/// What a module's row leaves out is read from the hub itself: no etag is the empty one.
+fn module_row(row: ModuleRow) -> Result<Summary, HubError> {
+    if row.device_id.is_empty() || row.module_id.is_empty() {
+        return Err(missing("deviceId or moduleId"));
+    }
+    Ok(Summary {
+        device_id: Key::Module(&row.device_id, &row.module_id).to_string(),
+        identity_etag: row.device_etag.unwrap_or_default(),
+        twin_etag: row.etag.unwrap_or_default(),
+        twin_version: row.version.unwrap_or_default(),
+        connected: row.connection_state == Some(ConnectionState::Connected),
+        last_activity: row.last_activity_time.as_deref().and_then(wire_time::parse),
+    })
+}
+
+fn missing(field: &str) -> HubError {
+    Cause::Unreadable(format!("a row of the listing has no {field}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Kinds = Kinds {
+        modules: true,
+        configurations: true,
+    };
+
+    fn next(cursor: Option<&str>, continuation: Option<&str>, kinds: Kinds) -> Option<String> {
+        Place::read(cursor).after(continuation.map(str::to_owned), kinds)
+    }
+
+    #[test]
+    fn one_phase_follows_the_other() {
+        assert_eq!(next(None, Some("x"), ALL).as_deref(), Some("d:x"));
+        assert_eq!(next(Some("d:x"), None, ALL).as_deref(), Some("m:"));
+        assert_eq!(next(Some("m:"), Some("d:1"), ALL).as_deref(), Some("m:d:1"));
+        assert_eq!(next(Some("m:d:1"), None, ALL).as_deref(), Some("c:"));
+        assert_eq!(next(Some("c:"), None, ALL), None);
+    }
+
+    #[test]
+    fn kinds_that_are_not_asked_for_are_passed_over() {
+        let without = |modules, configurations| Kinds {
+            modules,
+            configurations,
+        };
+        assert_eq!(
+            next(None, None, without(false, true)).as_deref(),
+            Some("c:")
+        );
+        assert_eq!(next(None, None, without(false, false)), None);
+        assert_eq!(next(Some("m:"), None, without(true, false)), None);
+    }
+
+    #[test]
+    fn a_cursor_without_a_mark_is_one_of_devices() {
+        let place = Place::read(Some("{\"token\": 1}"));
+        assert_eq!(place.phase, Phase::Devices);
+        assert_eq!(place.continuation, Some("{\"token\": 1}"));
+        assert_eq!(Place::read(Some("m:")).continuation, None);
+    }
+
+    #[test]
+    fn a_modules_row_without_etags_is_a_row() {
+        let row = |json| module_row(serde_json::from_value(json).unwrap());
+        let found = row(json!({"deviceId": "d", "moduleId": "m"})).unwrap();
+        assert_eq!(found.device_id, "d/m");
+        assert!(found.identity_etag.is_empty() && found.twin_etag.is_empty());
+        assert!(row(json!({"deviceId": "d"})).is_err());
+    }
 }

@@ -4,25 +4,37 @@
 //! so both keys are always sent. Etags go out quoted, which every version of the API takes.
 
 mod calls;
+mod configuration;
 mod convert;
+mod device;
 mod failure;
+mod hierarchy;
+mod job;
+mod kinds;
+mod line;
 mod listing;
+mod module;
 mod request;
 mod settings;
 mod transport;
+mod wire;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hubshift_azure::{RegistryStatistics, device_id, path};
+use hubshift_azure::{RegistryStatistics, path};
 use reqwest::Method;
 
+pub use kinds::Kinds;
+pub use line::{BadLine, Exported, FailedLine, export_line, import_errors, import_line};
 pub use settings::{AzureSettings, HubSetupError};
 
+use crate::bulk::BulkHub;
 use crate::device::{DeviceWrite, EtagPair, HubDevice, Page, Statistics};
 use crate::hub::{Capabilities, Hub};
+use crate::key::Key;
 use crate::outcome::{Cause, HubError, Outcome, Rejection};
-use calls::{get_twin, is_torn, put_identity, put_twin, read_pair, read_rest};
+use module::Name;
 use transport::{Class, Request, Transport};
 
 /// An etag that stands for whatever is there.
@@ -34,16 +46,23 @@ const ANY: &str = "*";
 pub struct AzureHub {
     transport: Transport,
     read_lag: Duration,
+    kinds: Kinds,
 }
 
 impl AzureHub {
-    /// Prepares a connector. Connects to nothing yet.
+    /// Prepares a connector. Connects to nothing yet. Every kind of record is listed.
     pub fn new(settings: AzureSettings) -> Result<Self, HubSetupError> {
         let read_lag = settings.read_lag;
         Ok(Self {
             transport: Transport::new(settings)?,
             read_lag,
+            kinds: Kinds::default(),
         })
+    }
+
+    /// Lists these kinds of records beside devices, and no others.
+    pub fn with_kinds(self, kinds: Kinds) -> Self {
+        Self { kinds, ..self }
     }
 
     /// Whether what authorises a call stays good after [`Hub::call_deadline`]: then a call that
@@ -52,80 +71,54 @@ impl AzureHub {
         self.transport.authority_outlives_call()
     }
 
-    async fn try_get(&self, id: &str) -> Result<Option<HubDevice>, HubError> {
-        check_id(id)?;
+    async fn try_get(&self, key: &str) -> Result<Option<HubDevice>, HubError> {
+        let key = addressable(key)?;
         let call = self.transport.begin();
-        let Some((identity, twin)) = read_pair(&call, id).await? else {
-            return Ok(None);
-        };
-        if !is_torn(&identity, &twin) {
-            return convert::device(identity, twin).map(Some);
-        }
-        // A second pair is taken as it is: each part was current when it was read.
-        match read_pair(&call, id).await? {
-            Some((identity, twin)) => convert::device(identity, twin).map(Some),
-            None => Ok(None),
+        match key {
+            Key::Device(id) => device::get(&call, id).await,
+            Key::Module(device, module) => module::get(&call, Name { device, module }).await,
+            Key::Configuration(id) => configuration::get(&call, id).await,
         }
     }
 
-    async fn try_create(&self, device: &DeviceWrite) -> Result<HubDevice, HubError> {
-        let id = &device.identity.device_id;
-        check_id(id)?;
-        let body = convert::identity_body(&device.identity)?;
+    async fn try_create(&self, write: &DeviceWrite) -> Result<HubDevice, HubError> {
+        let key = addressable(&write.identity.device_id)?;
         let call = self.transport.begin();
-        let identity = put_identity(&call, id, &body, None).await?;
-        let has_twin = !device.tags.is_empty() || !device.desired.is_empty();
-        // The twin is as new as the identity, so that nobody else's words can be overwritten.
-        let twin = if has_twin {
-            put_twin(&call, id, &convert::twin_body(device), ANY).await
-        } else {
-            get_twin(&call, id).await
-        };
-        let joined = twin.and_then(|twin| convert::device(identity, twin));
-        joined.map_err(|error| partial("the device was made, its twin was not confirmed", &error))
+        match key {
+            Key::Device(_) => device::create(&call, write).await,
+            Key::Module(device, module) => {
+                module::create(&call, Name { device, module }, write).await
+            }
+            Key::Configuration(id) => configuration::create(&call, id, write).await,
+        }
     }
 
     async fn try_update(
         &self,
-        device: &DeviceWrite,
+        write: &DeviceWrite,
         if_match: &EtagPair,
     ) -> Result<HubDevice, HubError> {
-        let id = &device.identity.device_id;
-        check_id(id)?;
+        let key = addressable(&write.identity.device_id)?;
         let call = self.transport.begin();
-        let identity = match &if_match.identity {
-            Some(etag) => {
-                let body = convert::identity_body(&device.identity)?;
-                Some(put_identity(&call, id, &body, Some(etag)).await?)
+        match key {
+            Key::Device(_) => device::update(&call, write, if_match).await,
+            Key::Module(device, module) => {
+                module::update(&call, Name { device, module }, write, if_match).await
             }
-            None => None,
-        };
-        let twin = match &if_match.twin {
-            Some(etag) => match put_twin(&call, id, &convert::twin_body(device), etag).await {
-                Ok(twin) => Some(twin),
-                Err(error) if identity.is_some() => {
-                    return Err(partial(
-                        "the identity was written, the twin was not",
-                        &error,
-                    ));
-                }
-                Err(error) => return Err(error),
-            },
-            None => None,
-        };
-        if identity.is_none() && twin.is_none() {
-            return Err(invalid("an update names neither the identity nor the twin"));
+            Key::Configuration(id) => configuration::update(&call, id, write, if_match).await,
         }
-        read_rest(&call, id, identity, twin)
-            .await
-            .map_err(|error| partial("written, but not read back", &error))
     }
 
-    async fn try_delete(&self, id: &str, etag: &str) -> Result<(), HubError> {
-        check_id(id)?;
+    async fn try_delete(&self, key: &str, etag: &str) -> Result<(), HubError> {
+        let key = addressable(key)?;
         let call = self.transport.begin();
-        let request = Request::new(Class::RegistryWrite, Method::DELETE, &["devices", id]);
-        call.send(request.if_match(etag)).await.map(|_| ())
+        match key {
+            Key::Device(id) => device::delete(&call, id, etag).await,
+            Key::Module(device, module) => {
+                module::delete(&call, Name { device, module }, etag).await
+            }
+            Key::Configuration(id) => configuration::delete(&call, id, etag).await,
+        }
     }
 
     async fn try_statistics(&self) -> Result<Statistics, HubError> {
@@ -147,13 +140,14 @@ impl AzureHub {
 #[async_trait]
 impl Hub for AzureHub {
     async fn list(&self, cursor: Option<String>, page_size: u32) -> Outcome<Page> {
-        listing::page(&self.transport.begin(), cursor.as_deref(), page_size)
+        let call = self.transport.begin();
+        listing::page(&call, cursor.as_deref(), page_size, self.kinds)
             .await
             .into()
     }
 
-    async fn get(&self, device_id: &str) -> Outcome<Option<HubDevice>> {
-        self.try_get(device_id).await.into()
+    async fn get(&self, key: &str) -> Outcome<Option<HubDevice>> {
+        self.try_get(key).await.into()
     }
 
     async fn create(&self, device: &DeviceWrite) -> Outcome<HubDevice> {
@@ -164,8 +158,8 @@ impl Hub for AzureHub {
         self.try_update(device, if_match).await.into()
     }
 
-    async fn delete(&self, device_id: &str, if_match_identity: &str) -> Outcome<()> {
-        self.try_delete(device_id, if_match_identity).await.into()
+    async fn delete(&self, key: &str, if_match_identity: &str) -> Outcome<()> {
+        self.try_delete(key, if_match_identity).await.into()
     }
 
     async fn statistics(&self) -> Outcome<Statistics> {
@@ -186,17 +180,23 @@ impl Hub for AzureHub {
     fn call_deadline(&self) -> Duration {
         self.transport.call_deadline()
     }
+
+    fn bulk(&self) -> Option<&dyn BulkHub> {
+        Some(self)
+    }
 }
 
-/// Refuses ids that a hub or a URL cannot hold, before anything is sent.
-fn check_id(id: &str) -> Result<(), HubError> {
-    device_id::check(id).map_err(|error| invalid(&error.to_string()))?;
-    if path::is_addressable(id) {
-        return Ok(());
+/// Refuses keys that a hub or a URL cannot hold, before anything is sent.
+fn addressable(text: &str) -> Result<Key<'_>, HubError> {
+    let key = Key::parse(text).map_err(|error| invalid(&error.to_string()))?;
+    let ids = match key {
+        Key::Device(id) | Key::Configuration(id) => [id, id],
+        Key::Module(device, module) => [device, module],
+    };
+    if ids.into_iter().all(path::is_addressable) {
+        return Ok(key);
     }
-    Err(invalid(
-        "a device called . or .. cannot be addressed by HTTP",
-    ))
+    Err(invalid("an id called . or .. cannot be addressed by HTTP"))
 }
 
 fn invalid(text: &str) -> HubError {

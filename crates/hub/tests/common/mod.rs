@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hubshift_emulator::{Emulator, Options, Running};
 use hubshift_hub::{
-    AzureHub, AzureSettings, Credentials, DeviceWrite, Hub as _, HubDevice, Identity, Secret,
+    AzureHub, AzureSettings, Credentials, DeviceWrite, EtagPair, Hub as _, HubDevice, Identity,
+    Secret, Summary,
 };
 use serde_json::{Map, Value, json};
 
@@ -63,9 +64,50 @@ pub(crate) fn write(id: &str, credentials: Credentials) -> DeviceWrite {
             credentials,
             iot_edge: false,
             parent: None,
+            managed_by: None,
         },
         tags: object(json!({"room": "4"})),
         desired: object(json!({"rate": 5, "mode": {"night": true}})),
+    }
+}
+
+/// An edge device below another one, or below none.
+pub(crate) fn edge(id: &str, parent: Option<&str>) -> DeviceWrite {
+    let mut edge = leaf(id, parent);
+    edge.identity.iot_edge = true;
+    edge
+}
+
+/// A device below an edge device, or below none.
+pub(crate) fn leaf(id: &str, parent: Option<&str>) -> DeviceWrite {
+    let mut leaf = write(id, sas('B'));
+    leaf.identity.parent = parent.map(str::to_owned);
+    leaf
+}
+
+pub(crate) async fn create(hub: &AzureHub, device: &DeviceWrite) -> HubDevice {
+    hub.create(device).await.into_result().unwrap()
+}
+
+/// The etags of identity and twin.
+pub(crate) fn etags(device: &HubDevice) -> EtagPair {
+    EtagPair {
+        identity: Some(device.identity_etag.clone()),
+        twin: Some(device.twin_etag.clone()),
+    }
+}
+
+/// All rows of the listing, in pages of two.
+pub(crate) async fn listed(hub: &AzureHub) -> Vec<Summary> {
+    let (mut rows, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = hub.list(cursor, 2).await.into_result().unwrap();
+        assert!(page.rows.len() <= 2);
+        rows.extend(page.rows);
+        cursor = page.next;
+        if cursor.is_none() {
+            return rows;
+        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! The hierarchy of gateways over a plan's devices: faults, and the order of applying. Pure.
+//! The hierarchy of gateways over a plan's devices, and of modules below their devices: faults, and
+//! the order of applying. Pure.
 //!
 //! Devices that are equal everywhere are not in a plan. A parent that is not in it is one that
 //! both hubs know, as a hub does not take a device whose parent it lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hubshift_domain::id::is_device;
 use hubshift_domain::merge::{ConflictKind, scope_faults};
 
 use crate::store::item::Place;
@@ -18,26 +20,31 @@ const DEEPEST: i32 = 64;
 pub(super) fn faults(places: &[Place]) -> BTreeMap<&str, ConflictKind> {
     let live = places.iter().filter(|place| place.is_live);
     let parents: BTreeMap<&str, &str> = live
-        .filter_map(|place| Some((place.device.as_str(), place.parent.as_deref()?)))
+        .filter_map(|place| Some((place.device.as_str(), place.above()?)))
         .collect();
     let gone = places.iter().filter(|place| !place.is_live);
     let gone: BTreeSet<&str> = gone.map(|place| place.device.as_str()).collect();
     scope_faults(&parents, |parent| !gone.contains(parent))
 }
 
-/// The order of each device: parents before children; deletions last, children before parents.
+/// The order of each device: parents before children; deletions last, children before parents, and
+/// modules after all, as a hub takes away those of a device by itself.
 pub(super) fn ranks(places: &[Place]) -> BTreeMap<&str, i32> {
     let by_life = |is_live: bool| -> BTreeMap<&str, Option<&str>> {
         let of_life = places.iter().filter(|place| place.is_live == is_live);
         of_life
-            .map(|place| (place.device.as_str(), place.parent.as_deref()))
+            .map(|place| (place.device.as_str(), place.above()))
             .collect()
     };
     let (live, gone) = (by_life(true), by_life(false));
     let created = live.keys().map(|device| (*device, depth(&live, device)));
-    let deleted = gone
-        .keys()
-        .map(|device| (*device, DELETIONS - depth(&gone, device)));
+    let deleted = gone.keys().map(|device| {
+        let rank = match is_device(device) {
+            true => DELETIONS - depth(&gone, device),
+            false => DELETIONS + 1,
+        };
+        (*device, rank)
+    });
     created.chain(deleted).collect()
 }
 
@@ -92,5 +99,22 @@ mod tests {
         assert!(ranks["root"] < ranks["edge"] && ranks["edge"] < ranks["leaf"]);
         assert!(ranks["leaf"] < ranks["old-leaf"] && ranks["old-leaf"] < ranks["old-edge"]);
         assert_eq!(ranks["round"], DEEPEST);
+    }
+
+    #[test]
+    fn modules_come_after_their_device_and_cannot_be_without_it() {
+        let places = [
+            place("d", true, None),
+            place("d/m", true, None),
+            place("old", false, None),
+            place("old/m", false, None),
+            place("/configurations/a", true, None),
+        ];
+        let found = ranks(&places);
+        assert!(found["d"] < found["d/m"] && found["old"] < found["old/m"]);
+        assert!(faults(&places).is_empty());
+        let left = [place("old", false, None), place("old/m", true, None)];
+        let expected = BTreeMap::from([("old/m", ConflictKind::ScopeMissing)]);
+        assert_eq!(faults(&left), expected);
     }
 }

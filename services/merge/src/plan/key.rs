@@ -72,6 +72,7 @@ mod tests {
             },
             iot_edge: false,
             parent: None,
+            managed_by: None,
             tags: Map::new(),
             desired: Map::new(),
         };

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hubshift_api::sides::{Credentials, SealedTriple};
-use hubshift_domain::id::DeviceId;
+use hubshift_domain::id::RecordKey;
 use hubshift_domain::identity::Fingerprint;
 use hubshift_domain::merge::{ConflictKind, MergedKey, Side, Triple};
 use hubshift_store::StoreError;
@@ -39,7 +39,7 @@ pub(crate) struct Planned {
 /// An item as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    pub(crate) device: DeviceId,
+    pub(crate) device: RecordKey,
     pub(crate) round: i32,
     pub(crate) generation: i32,
     pub(crate) triple: Triple,
@@ -75,7 +75,7 @@ impl TryFrom<Row> for Item {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let device = DeviceId::new(row.device_id).map_err(|error| damaged("device_id", error))?;
+        let device = RecordKey::new(row.device_id).map_err(|error| damaged("device_id", error))?;
         let fault = row.scope_fault.as_deref();
         Ok(Self {
             credentials: opened(&row.sealed)

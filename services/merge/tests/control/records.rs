@@ -23,6 +23,7 @@ pub(crate) fn live(hub: &str, credential: u8, make: impl FnOnce(&mut Live)) -> S
         },
         iot_edge: false,
         parent: None,
+        managed_by: None,
         tags: Map::new(),
         desired: Map::new(),
     };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hubshift_api::records::SealedSide;
 use hubshift_domain::hub_state::{HubState, Purpose};
-use hubshift_domain::id::{DeviceId, HubId};
+use hubshift_domain::id::{HubId, RecordKey};
 use hubshift_domain::identity::{Fingerprint, Incarnation};
 use hubshift_domain::merge::{Side, Tombstone, TombstoneReason};
 use hubshift_store::{StoreError, commit};
@@ -23,13 +23,16 @@ use crate::store::base::Base;
 use crate::store::journal::open;
 use crate::store::tombstone::NewTombstone;
 use crate::store::{self, divergence};
-use crate::write::{RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, effect, reread, write};
+use crate::workflows::trouble::is_unreadable;
+use crate::write::{
+    PARENT_MISSING, RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, effect, reread, write,
+};
 
 /// One key of a merge.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    /// The device.
-    pub(crate) device: DeviceId,
+    /// The device, module or configuration.
+    pub(crate) device: RecordKey,
     /// What it shall be at both hubs.
     pub(crate) merged: SealedSide,
     /// What the recovered hub showed when it was planned.
@@ -201,7 +204,7 @@ impl Applier {
                 Err(Halt::Outcome(stale(cx, "changed meanwhile")))
             }
             Ok(WriteOutcome::Rejected {
-                reason: "HUB_REFUSED" | "SECRET_UNREADABLE",
+                reason: "HUB_REFUSED" | "SECRET_UNREADABLE" | PARENT_MISSING,
                 message,
             }) => Err(Halt::Outcome(ItemOutcome::Rejected(format!(
                 "{}: {message}",
@@ -300,6 +303,9 @@ async fn look(cx: &WriteCx, item: &Item) -> Result<Option<Observed>, Halt> {
     let read = reread(&cx.pool, &cx.keys, &*cx.hub, &cx.fleet, &cx.hub_id, device).await;
     read.map_err(|error| match error {
         RereadError::Store(error) | RereadError::Key(KeyError::Store(error)) => error.into(),
+        RereadError::Hub(error) if is_unreadable(device, &error) => {
+            Halt::Outcome(ItemOutcome::Rejected(format!("{}: {error}", cx.hub_id)))
+        }
         RereadError::Hub(_) | RereadError::Key(_) => {
             Halt::Outcome(ItemOutcome::Unknown(format!("{}: {error}", cx.hub_id)))
         }

@@ -112,7 +112,8 @@ mod tests {
                 status_reason: (incarnation != 1).then(|| "stolen".to_owned()),
                 credential: keys.credential(id, &credentials),
                 iot_edge: id == "gateway",
-                parent: (id == "leaf").then(|| "ms-azure-iot-edge://gateway-1".to_owned()),
+                parent: (id == "leaf").then(|| "gateway".to_owned()),
+                managed_by: (id == "gateway/m").then(|| "iotEdge".to_owned()),
                 tags: map(json!({"site": {"floor": 3}, "note": "äöü"})),
                 desired: map(json!({"rate": 2.5})),
             },
@@ -130,9 +131,12 @@ mod tests {
             secondary_thumbprint: None,
         };
         vec![
-            line(keys, "gateway", sas, 1),
+            line(keys, "gateway", sas.clone(), 1),
             line(keys, "leaf", print, 2),
             line(keys, "third", Credentials::Ca, 1),
+            line(keys, "gateway/m", sas, 3),
+            line(keys, "gateway/$edgeAgent", Credentials::None, 1),
+            line(keys, "/configurations/site-7", Credentials::None, 2),
         ]
     }
 
@@ -152,7 +156,7 @@ mod tests {
             assert_eq!(found.record, line.record);
             assert_eq!(found.credentials, line.credentials);
         }
-        assert_eq!(found.len(), 3);
+        assert_eq!(found.len(), 6);
     }
 
     #[test]
@@ -183,8 +187,19 @@ mod tests {
     fn a_line_is_an_export_line_that_azures_own_reader_takes() {
         let keys = keys(4);
         for line in lines(&keys) {
-            let read = hubshift_azure::export_line::parse(&line.to_text().unwrap(), 1).unwrap();
-            assert_eq!(read.id, line.device_id);
+            let text = line.to_text().unwrap();
+            let read = hubshift_azure::export_line::parse(&text, 1);
+            let Ok(read) = read else {
+                // There are no lines of configurations: importers are told so by the lack of an id.
+                assert!(line.device_id.starts_with("/configurations/"), "{text}");
+                assert!(read.unwrap_err().to_string().contains("id is missing"));
+                continue;
+            };
+            let key = match read.module_id {
+                Some(module) => format!("{}/{module}", read.id),
+                None => read.id,
+            };
+            assert_eq!(key, line.device_id);
         }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn write(
         let rows = {
             let mut connection = pool.acquire().await.map_err(StoreError::from)?;
             let limit = CHUNK_RECORDS as i64;
-            list::devices(
+            list::records(
                 &mut connection,
                 &source.fleet,
                 source.hub.as_str(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_hub::{
-    AzureHub, Capabilities, DeviceWrite, EtagPair, Hub, HubDevice, Outcome, Page, Rejection,
-    Statistics,
+    AzureHub, BulkHub, Capabilities, DeviceWrite, EtagPair, Hub, HubDevice, Outcome, Page,
+    Rejection, Statistics,
 };
 use sqlx::PgPool;
 use tokio::time::Instant;
@@ -90,6 +90,7 @@ fn trouble<T>(outcome: &Outcome<T>) -> Option<String> {
         Outcome::Rejected(rejection) => match rejection {
             Rejection::AlreadyExists
             | Rejection::NotFound
+            | Rejection::ParentMissing(_)
             | Rejection::PreconditionFailed
             | Rejection::Throttled { .. }
             | Rejection::Invalid(_) => None,
@@ -107,8 +108,8 @@ impl Hub for Watched {
         self.note(self.hub.list(cursor, page_size).await).await
     }
 
-    async fn get(&self, device_id: &str) -> Outcome<Option<HubDevice>> {
-        self.note(self.hub.get(device_id).await).await
+    async fn get(&self, key: &str) -> Outcome<Option<HubDevice>> {
+        self.note(self.hub.get(key).await).await
     }
 
     async fn create(&self, device: &DeviceWrite) -> Outcome<HubDevice> {
@@ -119,8 +120,8 @@ impl Hub for Watched {
         self.note(self.hub.update(device, if_match).await).await
     }
 
-    async fn delete(&self, device_id: &str, if_match_identity: &str) -> Outcome<()> {
-        self.note(self.hub.delete(device_id, if_match_identity).await)
+    async fn delete(&self, key: &str, if_match_identity: &str) -> Outcome<()> {
+        self.note(self.hub.delete(key, if_match_identity).await)
             .await
     }
 
@@ -134,5 +135,9 @@ impl Hub for Watched {
 
     fn call_deadline(&self) -> Duration {
         self.hub.call_deadline()
+    }
+
+    fn bulk(&self) -> Option<&dyn BulkHub> {
+        self.hub.bulk()
     }
 }

@@ -39,8 +39,9 @@ impl Pass {
         }
         let live = store::observed::count(pool, fleet, source).await?;
         let known = usize::try_from(live).unwrap_or(0) + inferred.len();
-        if is_mass_delete(inferred.len(), known) {
-            let count = inferred.len();
+        // Modules that went with their device are one deletion with it.
+        let count = inferred.iter().filter(|gone| !gone.went_along).count();
+        if is_mass_delete(count, known) {
             tracing::warn!(
                 fleet,
                 source,
@@ -75,6 +76,7 @@ impl Pass {
                 origin: source,
             };
             store::tombstone::put(&mut *tx, fleet, &new).await?;
+            store::tombstone::put_modules(&mut *tx, fleet, &new).await?;
         }
         let devices: Vec<String> = gone.iter().map(|device| device.device_id.clone()).collect();
         store::tombstone::forget_absent(&mut *tx, fleet, source, &devices).await?;

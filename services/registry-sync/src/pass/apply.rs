@@ -1,33 +1,32 @@
-//! Bringing the standby up to date, a batch of devices at a time, in order of their ids.
+//! Bringing the standby up to date, a batch of keys at a time, in their order.
+//!
+//! What has its parent not at the standby yet waits. Once all were looked at, and something was made
+//! meanwhile, another round begins: parents come before children by rounds, however deep they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures::StreamExt as _;
 use hubshift_domain::hub_state::Purpose;
 use hubshift_flow::StepError;
 
+use super::need::Need;
 use super::{Pass, PassCx, Phase};
 use crate::authority::FleetView;
 use crate::observe::Observed;
 use crate::scan::CONCURRENCY;
 use crate::store;
 use crate::store::base::Pair;
-use crate::store::compare::Difference;
 use crate::workflows::scan::gone;
 use crate::workflows::trouble::{Brake, THROTTLED, Turn};
-use crate::write::{Wanted, WriteCx, WriteOp, WriteOutcome, write};
+use crate::write::{PARENT_MISSING, WriteCx, WriteOp, WriteOutcome, write};
 
 /// Devices in a batch.
 const BATCH: i64 = 200;
 /// After so many tries in a row a hub that can't be written counts as unreachable.
 const MAX_TRIES: u32 = 10;
 
-/// What one device needs, with all that it takes.
-struct Need {
-    difference: Difference,
-    source: Option<Observed>,
-    target: Option<Observed>,
-}
+/// A key, what was to be done, and what became of it.
+type Written = (String, String, WriteOutcome);
 
 impl Pass {
     /// One batch.
@@ -39,11 +38,11 @@ impl Pass {
         }
         let Some(last) = needs.last().map(|need| need.difference.device_id.clone()) else {
             self.advance_base(cx, None).await?;
-            self.phase = Phase::Finish;
+            self.end_round();
             return Ok(Turn::More);
         };
         let writer = self.writer(cx).await?;
-        let outcomes = write_all(&writer, &needs).await?;
+        let outcomes = self.write_all(cx, &writer, &needs).await?;
         let mut deleted = Vec::new();
         for (device, action, outcome) in &outcomes {
             self.count(device, action, outcome, &mut deleted);
@@ -57,6 +56,26 @@ impl Pass {
         self.advance_base(cx, Some(&last)).await?;
         self.after = last;
         Ok(Turn::More)
+    }
+
+    /// Goes round again while that brings parents to the standby, and on else.
+    fn end_round(&mut self) {
+        let (orphans, made) = (self.orphans, self.made);
+        (self.orphans, self.made) = (0, 0);
+        if orphans > 0 && made > 0 {
+            self.after.clear();
+            return;
+        }
+        if orphans > 0 {
+            let standby = self.target.as_str();
+            tracing::warn!(
+                standby,
+                orphans,
+                "left out: their parents are not at the standby"
+            );
+        }
+        self.failed += orphans;
+        self.phase = Phase::Finish;
     }
 
     async fn needs(&self, cx: &PassCx<'_>) -> Result<Vec<Need>, StepError> {
@@ -98,6 +117,8 @@ impl Pass {
         deleted: &mut Vec<String>,
     ) {
         self.calls += 1;
+        let is_there = matches!(outcome, WriteOutcome::Applied(_) | WriteOutcome::Already(_));
+        self.made += u64::from(action == "create" && is_there);
         match (action, outcome) {
             ("delete", WriteOutcome::Applied(_) | WriteOutcome::Already(_)) => {
                 self.deleted += 1;
@@ -108,6 +129,16 @@ impl Pass {
             (_, WriteOutcome::Already(_)) => {}
             // It is tried again by this pass, after a pause.
             (_, outcome) if is_throttled(outcome) => {}
+            (
+                _,
+                WriteOutcome::Rejected {
+                    reason: PARENT_MISSING,
+                    message,
+                },
+            ) => {
+                self.orphans += 1;
+                tracing::debug!(device, action, message, "waits for its parent");
+            }
             (_, WriteOutcome::Rejected { reason, message }) => {
                 self.failed += 1;
                 tracing::warn!(
@@ -123,6 +154,36 @@ impl Pass {
                 tracing::debug!(device, action, ?outcome, "left to the next pass");
             }
         }
+    }
+
+    /// Devices and configurations first: a hub makes modules and takes them away with their devices.
+    async fn write_all(
+        &self,
+        cx: &PassCx<'_>,
+        writer: &WriteCx,
+        needs: &[Need],
+    ) -> Result<Vec<Written>, StepError> {
+        let brake = Brake::default();
+        let (modules, others): (Vec<&Need>, Vec<&Need>) =
+            needs.iter().partition(|need| need.is_module());
+        let mut outcomes = Vec::with_capacity(needs.len());
+        for wave in [others, modules] {
+            let present = self.present(cx, &wave).await?;
+            outcomes.extend(write_wave(writer, &wave, &present, &brake).await?);
+        }
+        Ok(outcomes)
+    }
+
+    /// Those of the parents of a wave that are at the standby now.
+    async fn present(&self, cx: &PassCx<'_>, wave: &[&Need]) -> Result<HashSet<String>, StepError> {
+        let above: BTreeSet<&str> = wave.iter().filter_map(|need| need.above()).collect();
+        if above.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let above: Vec<String> = above.into_iter().map(str::to_owned).collect();
+        let (fleet, target) = (cx.fleet.as_str(), self.target.as_str());
+        let present = store::observed::present(&cx.deps.pool, fleet, target, &above).await?;
+        Ok(present.into_iter().collect())
     }
 
     async fn advance_base(&self, cx: &PassCx<'_>, up_to: Option<&str>) -> Result<(), StepError> {
@@ -143,24 +204,24 @@ fn by_id(rows: Vec<Observed>) -> HashMap<String, Observed> {
         .collect()
 }
 
-async fn write_all(
+async fn write_wave(
     writer: &WriteCx,
-    needs: &[Need],
-) -> Result<Vec<(String, String, WriteOutcome)>, StepError> {
-    let brake = Brake::default();
-    let brake = &brake;
-    let writes = needs.iter().map(|need| {
+    wave: &[&Need],
+    present: &HashSet<String>,
+    brake: &Brake,
+) -> Result<Vec<Written>, StepError> {
+    let writes = wave.iter().map(|need| {
         let writer = writer.clone();
         let action = need.difference.action.clone();
         let device = need.difference.device_id.clone();
-        let wanted = need
-            .source
-            .as_ref()
-            .map(|source| wanted(source, &need.difference));
+        let wanted = need.wanted();
         let target = need.target.clone();
+        let missing = need.above().filter(|above| !present.contains(*above));
+        let missing = missing.map(str::to_owned);
         async move {
             let outcome = match (&wanted, &target) {
                 _ if brake.is_pulled() => throttled(),
+                (Some(_), _) if missing.is_some() => orphan(missing.as_deref()),
                 (Some(to), None) => write(&writer, WriteOp::Create(to)).await?,
                 (Some(to), Some(seen)) => write(&writer, WriteOp::Update { to, seen }).await?,
                 // Its row vanished since the comparison: no ground for a deletion.
@@ -186,7 +247,7 @@ async fn write_all(
     });
     let writes: Vec<_> = writes.collect();
     let mut results = futures::stream::iter(writes).buffer_unordered(CONCURRENCY);
-    let mut outcomes = Vec::with_capacity(needs.len());
+    let mut outcomes = Vec::with_capacity(wave.len());
     while let Some(result) = results.next().await {
         outcomes.push(result?);
     }
@@ -201,6 +262,15 @@ fn throttled() -> WriteOutcome {
     }
 }
 
+/// A write that was not begun: the standby is known not to have the parent.
+fn orphan(parent: Option<&str>) -> WriteOutcome {
+    let parent = parent.unwrap_or_default();
+    WriteOutcome::Rejected {
+        reason: PARENT_MISSING,
+        message: format!("its parent {parent} is not at the standby"),
+    }
+}
+
 /// Whether the hub asked to slow down.
 pub(crate) fn is_throttled(outcome: &WriteOutcome) -> bool {
     matches!(
@@ -210,16 +280,6 @@ pub(crate) fn is_throttled(outcome: &WriteOutcome) -> bool {
             ..
         }
     )
-}
-
-fn wanted(source: &Observed, difference: &Difference) -> Wanted {
-    Wanted {
-        device_id: source.device_id.clone(),
-        incarnation: source.incarnation,
-        record: source.record.clone(),
-        sealed: source.sealed.clone(),
-        hold: difference.hold.clone(),
-    }
 }
 
 /// What a batch's outcomes say of the hub itself: a pause, or an error of the step.

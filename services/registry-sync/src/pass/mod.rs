@@ -8,12 +8,14 @@
 //!
 //! Durable: bases, tombstones, the standby's watermark. Kept true: a standby is only written under
 //! the epoch that the pass began in, and never from an authority that was restored from an older
-//! state; a deletion needs a tombstone; what only the standby has is kept; the watermark moves only
-//! when nothing is pending that was there when the pass began to apply.
+//! state; a deletion needs a tombstone; what only the standby has is kept; a parent is there before
+//! its children; the watermark moves only when nothing is pending that was there when the pass began
+//! to apply.
 
 mod absent;
 mod apply;
 mod finish;
+mod need;
 mod news;
 mod source;
 
@@ -88,6 +90,12 @@ pub(crate) struct Pass {
     deleted: u64,
     /// Writes that did not come through.
     failed: u64,
+    /// What waits in this round for its parent to be at the standby.
+    #[serde(default)]
+    orphans: u64,
+    /// What was made in this round.
+    #[serde(default)]
+    made: u64,
     calls: u64,
     /// Why not everything was done, `MASS_DELETE`.
     blocked: String,
@@ -146,6 +154,8 @@ impl Pass {
             updated: 0,
             deleted: 0,
             failed: 0,
+            orphans: 0,
+            made: 0,
             calls: 0,
             blocked: String::new(),
             accept_source: false,

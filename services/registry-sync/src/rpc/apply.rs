@@ -88,7 +88,7 @@ fn items(checks: &mut Checks, wire: &[pb::ApplyItem]) -> Vec<Item> {
 
 fn item(checks: &mut Checks, number: usize, wire: &pb::ApplyItem) -> Option<Item> {
     let field = |name: &str| format!("items[{number}].{name}");
-    let device = checks.device(&field("device"), &wire.device);
+    let device = checks.key(&field("device"), &wire.device);
     if Uuid::parse_str(&wire.item_id).is_err() {
         checks.violation(
             &field("item_id"),

@@ -28,7 +28,7 @@ pub(crate) async fn replication(
         };
         let row = rows.iter().find(|row| row.hub_id == id);
         let mut status = status(view, hub, connection, row);
-        status.device_count = count(store::observed::count(pool, fleet, id).await?);
+        status.device_count = count(store::observed::device_count(pool, fleet, id).await?);
         if hub.hub_id != view.active_hub {
             status.pending_count = count(store::replication::pending_count(pool, fleet, id).await?);
         }

@@ -9,6 +9,9 @@ use super::{CHUNK, Phase, Scan, Work};
 use crate::store::observed;
 use crate::workflows::trouble::Turn;
 
+/// A hub that refuses its own cursor more often than this refuses something else.
+const MAX_RESTARTS: u32 = 5;
+
 impl Scan {
     /// One page.
     pub(super) async fn list(&mut self, work: &Work<'_>) -> Result<Turn, StepError> {
@@ -22,8 +25,11 @@ impl Scan {
         {
             Ok(page) => page,
             // A cursor that the hub does not know any more: begin again, what was seen stays seen.
-            Err(HubError::Rejected(Rejection::Invalid(text))) if self.cursor.is_some() => {
+            Err(HubError::Rejected(Rejection::Invalid(text)))
+                if self.cursor.is_some() && self.restarts < MAX_RESTARTS =>
+            {
                 tracing::info!(hub = %self.hub, text, "listing begins again");
+                self.restarts += 1;
                 self.cursor = None;
                 return Ok(Turn::More);
             }

@@ -7,7 +7,8 @@
 //!
 //! Durable: its rows, and its own place in the state of the workflow that runs it. Kept true: a
 //! listing is only a hint; what a row says was read from the hub itself, and a device counts as
-//! missing only when the hub, asked for it, said so.
+//! missing only when the hub, asked for it, said so. A module that the hub does not let be read
+//! keeps its row as it was.
 
 mod close;
 mod confirm;
@@ -75,6 +76,9 @@ pub(crate) struct Scan {
     pub(crate) scanned: u64,
     /// Calls made.
     pub(crate) calls: u64,
+    /// How often the listing began again.
+    #[serde(default)]
+    restarts: u32,
     rewind: Rewind,
     count: i64,
     digest: Fingerprint,
@@ -143,6 +147,7 @@ impl Scan {
             after: String::new(),
             scanned: 0,
             calls: 0,
+            restarts: 0,
             rewind: Rewind::default(),
             count: 0,
             digest: Fingerprint::default(),

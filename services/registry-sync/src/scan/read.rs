@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{CONCURRENCY, Scan, Work};
 use crate::observe::{self, Observed};
 use crate::store;
-use crate::workflows::trouble::{Brake, Turn};
+use crate::workflows::trouble::{Brake, Turn, is_unreadable};
 
 /// How many names of devices are kept as evidence.
 const SAMPLE: usize = 10;
@@ -20,6 +20,8 @@ const SAMPLE: usize = 10;
 struct Reading {
     found: Vec<HubDevice>,
     gone: Vec<String>,
+    /// What the hub has and does not let be read.
+    unreadable: Vec<String>,
     /// The first device, in their order, of which nothing is known yet.
     unread: Option<String>,
     failure: Option<HubError>,
@@ -41,9 +43,17 @@ impl Scan {
         let read_time = store::authority::now(&work.cx.deps.pool).await?;
         let reading = get_all(work, devices).await;
         self.calls += reading.calls;
-        if !(reading.found.is_empty() && reading.gone.is_empty()) {
-            self.store(work, &reading.found, &reading.gone, read_time)
-                .await?;
+        if let Some(first) = reading.unreadable.first() {
+            let (hub, count) = (self.hub.as_str(), reading.unreadable.len());
+            tracing::warn!(
+                hub,
+                count,
+                first,
+                "not readable: what was last seen of them stays"
+            );
+        }
+        if reading.has_news() {
+            self.store(work, &reading, read_time).await?;
         }
         match reading.failure {
             None => Ok((Turn::More, None)),
@@ -54,10 +64,10 @@ impl Scan {
     async fn store(
         &mut self,
         work: &Work<'_>,
-        found: &[HubDevice],
-        gone: &[String],
+        reading: &Reading,
         read_time: OffsetDateTime,
     ) -> Result<(), StepError> {
+        let (found, gone) = (&reading.found, &reading.gone);
         let (fleet, hub) = (work.cx.fleet.as_str(), self.hub.as_str());
         let devices: Vec<String> = found
             .iter()
@@ -72,7 +82,8 @@ impl Scan {
         }
         let rows = self.rows(&mut tx, work, &devices, found, read_time).await?;
         store::observed::upsert(&mut *tx, fleet, hub, Some(self.scan_id), &rows).await?;
-        store::observed::mark_seen(&mut *tx, fleet, hub, self.scan_id, &devices).await?;
+        let seen = [devices, reading.unreadable.clone()].concat();
+        store::observed::mark_seen(&mut *tx, fleet, hub, self.scan_id, &seen).await?;
         store::observed::mark_missing(&mut *tx, fleet, hub, self.scan_id, gone, read_time).await?;
         commit(tx).await?;
         self.rewind.older += older.len() as u64;
@@ -143,7 +154,10 @@ async fn get_all(work: &Work<'_>, devices: Vec<String>) -> Reading {
                 return (id, None);
             }
             let answer = hub.get(&id).await.into_result();
-            if answer.is_err() {
+            if answer
+                .as_ref()
+                .is_err_and(|error| !is_unreadable(&id, error))
+            {
                 brake.pull();
             }
             (id, Some(answer))
@@ -159,11 +173,16 @@ async fn get_all(work: &Work<'_>, devices: Vec<String>) -> Reading {
 }
 
 impl Reading {
+    fn has_news(&self) -> bool {
+        !(self.found.is_empty() && self.gone.is_empty() && self.unreadable.is_empty())
+    }
+
     fn take(&mut self, id: String, answer: Option<Result<Option<HubDevice>, HubError>>) {
         self.calls += u64::from(answer.is_some());
         match answer {
             Some(Ok(Some(device))) => self.found.push(device),
             Some(Ok(None)) => self.gone.push(id),
+            Some(Err(error)) if is_unreadable(&id, &error) => self.unreadable.push(id),
             None => {
                 self.unread.get_or_insert(id);
             }

@@ -53,8 +53,8 @@ pub(crate) async fn advance(
     let done = sqlx::query!(
         "with equal as (
              select s.device_id, s.incarnation, s.enabled, s.status_reason, s.credential_kind,
-                    s.credential_fingerprint, s.sealed_credential, s.iot_edge, s.parent, s.tags,
-                    s.desired, s.canon_version, s.fingerprint, s.read_time
+                    s.credential_fingerprint, s.sealed_credential, s.iot_edge, s.parent,
+                    s.managed_by, s.tags, s.desired, s.canon_version, s.fingerprint, s.read_time
                from registry.observed s
                join registry.observed t
                  on t.fleet_id = s.fleet_id and t.hub_id = $3 and t.device_id = s.device_id
@@ -84,12 +84,13 @@ pub(crate) async fn advance(
                      order by j.sequence desc limit 1) j on true)
          insert into registry.base as b
              (fleet_id, hub_id, device_id, incarnation, enabled, status_reason, credential_kind,
-              credential_fingerprint, sealed_credential, iot_edge, parent, tags, desired,
-              canon_version, fingerprint, stamp_epoch, stamp_sequence, stamp_origin, verify_time)
+              credential_fingerprint, sealed_credential, iot_edge, parent, managed_by, tags,
+              desired, canon_version, fingerprint, stamp_epoch, stamp_sequence, stamp_origin,
+              verify_time)
          select $1, h.hub_id, e.device_id, e.incarnation, e.enabled, e.status_reason,
                 e.credential_kind, e.credential_fingerprint, e.sealed_credential, e.iot_edge,
-                e.parent, e.tags, e.desired, e.canon_version, e.fingerprint, e.stamp_epoch,
-                e.stamp_sequence, e.stamp_origin, e.read_time
+                e.parent, e.managed_by, e.tags, e.desired, e.canon_version, e.fingerprint,
+                e.stamp_epoch, e.stamp_sequence, e.stamp_origin, e.read_time
            from stamped e cross join unnest(array[$2, $3]::text[]) as h(hub_id)
           order by e.device_id, h.hub_id
          on conflict on constraint registry_base_pk do update
@@ -98,7 +99,8 @@ pub(crate) async fn advance(
                 credential_kind = excluded.credential_kind,
                 credential_fingerprint = excluded.credential_fingerprint,
                 sealed_credential = excluded.sealed_credential, iot_edge = excluded.iot_edge,
-                parent = excluded.parent, tags = excluded.tags, desired = excluded.desired,
+                parent = excluded.parent, managed_by = excluded.managed_by,
+                tags = excluded.tags, desired = excluded.desired,
                 canon_version = excluded.canon_version, fingerprint = excluded.fingerprint,
                 stamp_epoch = case when b.fingerprint = excluded.fingerprint
                                         and excluded.stamp_sequence = 0
@@ -132,8 +134,8 @@ pub(crate) async fn get_many(
 ) -> Result<Vec<Base>, StoreError> {
     let rows = sqlx::query!(
         "select device_id, incarnation, enabled, status_reason, credential_kind,
-                credential_fingerprint, sealed_credential, iot_edge, parent, tags, desired,
-                fingerprint, stamp_epoch, stamp_sequence, stamp_origin, hold, verify_time
+                credential_fingerprint, sealed_credential, iot_edge, parent, managed_by, tags,
+                desired, fingerprint, stamp_epoch, stamp_sequence, stamp_origin, hold, verify_time
            from registry.base
           where fleet_id = $1 and hub_id = $2 and device_id = any($3) order by device_id",
         fleet,
@@ -151,6 +153,7 @@ pub(crate) async fn get_many(
                 credential_fingerprint: row.credential_fingerprint,
                 iot_edge: row.iot_edge,
                 parent: row.parent,
+                managed_by: row.managed_by,
                 tags: row.tags,
                 desired: row.desired,
             };
@@ -185,16 +188,17 @@ pub(crate) async fn put(
              (fleet_id, hub_id, device_id, incarnation, enabled, status_reason, credential_kind,
               credential_fingerprint, sealed_credential, iot_edge, parent, tags, desired,
               canon_version, fingerprint, stamp_epoch, stamp_sequence, stamp_origin, hold,
-              verify_time)
+              verify_time, managed_by)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20)
+                 $19, $20, $21)
          on conflict on constraint registry_base_pk do update
             set incarnation = excluded.incarnation, enabled = excluded.enabled,
                 status_reason = excluded.status_reason,
                 credential_kind = excluded.credential_kind,
                 credential_fingerprint = excluded.credential_fingerprint,
                 sealed_credential = excluded.sealed_credential, iot_edge = excluded.iot_edge,
-                parent = excluded.parent, tags = excluded.tags, desired = excluded.desired,
+                parent = excluded.parent, managed_by = excluded.managed_by,
+                tags = excluded.tags, desired = excluded.desired,
                 canon_version = excluded.canon_version, fingerprint = excluded.fingerprint,
                 stamp_epoch = excluded.stamp_epoch, stamp_sequence = excluded.stamp_sequence,
                 stamp_origin = excluded.stamp_origin, hold = excluded.hold,
@@ -218,7 +222,8 @@ pub(crate) async fn put(
         base.stamp.sequence,
         base.stamp.origin.as_str(),
         base.hold,
-        base.verify_time
+        base.verify_time,
+        record.managed_by
     )
     .execute(executor)
     .await?;

@@ -2,7 +2,8 @@
 //! lacks, and whether two hubs are equal.
 //!
 //! Records compare by fingerprint. A device that a merge conflict holds is disabled at the hubs
-//! whatever its record says: it is equal when all the rest is and the standby has it disabled.
+//! whatever its record says: it is equal when all the rest is and the standby has it disabled. What
+//! has a slash in its key is no device and cannot be disabled: all the rest is enough.
 
 use hubshift_domain::identity::Fingerprint;
 use hubshift_store::StoreError;
@@ -48,10 +49,12 @@ pub(crate) async fn differences(
                            else 'update' end as action,
                       coalesce(s.incarnation = t.incarnation
                                and s.fingerprint = t.fingerprint, false) as is_same,
-                      coalesce(s.incarnation = t.incarnation and not t.enabled
+                      coalesce(s.incarnation = t.incarnation
+                               and (not t.enabled or strpos(t.device_id, '/') > 0)
                                and s.credential_kind = t.credential_kind
                                and s.credential_fingerprint = t.credential_fingerprint
                                and s.iot_edge = t.iot_edge
+                               and s.managed_by is not distinct from t.managed_by
                                and s.parent is not distinct from t.parent
                                and s.status_reason is not distinct from t.status_reason
                                and s.tags = t.tags and s.desired = t.desired,
@@ -115,10 +118,12 @@ pub(crate) async fn standing(
                       case when b.hold is null
                            then coalesce(s.incarnation = t.incarnation
                                          and s.fingerprint = t.fingerprint, false)
-                           else coalesce(s.incarnation = t.incarnation and not t.enabled
+                           else coalesce(s.incarnation = t.incarnation
+                                    and (not t.enabled or strpos(t.device_id, '/') > 0)
                                     and s.credential_kind = t.credential_kind
                                     and s.credential_fingerprint = t.credential_fingerprint
                                     and s.iot_edge = t.iot_edge
+                                    and s.managed_by is not distinct from t.managed_by
                                     and s.parent is not distinct from t.parent
                                     and s.status_reason is not distinct from t.status_reason
                                     and s.tags = t.tags and s.desired = t.desired, false)
@@ -199,10 +204,11 @@ pub(crate) async fn compare(
                       s.fingerprint as source_print, t.fingerprint as target_print,
                       case when b.hold is null
                            then coalesce(s.fingerprint = t.fingerprint, false)
-                           else coalesce(not t.enabled
+                           else coalesce((not t.enabled or strpos(t.device_id, '/') > 0)
                                     and s.credential_kind = t.credential_kind
                                     and s.credential_fingerprint = t.credential_fingerprint
                                     and s.iot_edge = t.iot_edge
+                                    and s.managed_by is not distinct from t.managed_by
                                     and s.parent is not distinct from t.parent
                                     and s.status_reason is not distinct from t.status_reason
                                     and s.tags = t.tags and s.desired = t.desired, false)

@@ -30,6 +30,7 @@ pub(crate) struct RecordColumns {
     pub(crate) credential_fingerprint: Vec<u8>,
     pub(crate) iot_edge: bool,
     pub(crate) parent: Option<String>,
+    pub(crate) managed_by: Option<String>,
     pub(crate) tags: Value,
     pub(crate) desired: Value,
 }
@@ -47,6 +48,7 @@ impl RecordColumns {
             },
             iot_edge: self.iot_edge,
             parent: self.parent,
+            managed_by: self.managed_by,
             tags: object(self.tags),
             desired: object(self.desired),
         })
@@ -84,6 +86,10 @@ pub(crate) async fn upsert(
         .map(|row| row.record.status_reason.clone())
         .collect();
     let parents: Vec<Option<String>> = rows.iter().map(|row| row.record.parent.clone()).collect();
+    let managers: Vec<Option<String>> = rows
+        .iter()
+        .map(|row| row.record.managed_by.clone())
+        .collect();
     let json = |of: fn(&Record) -> &Map<String, Value>| -> Vec<Value> {
         rows.iter()
             .map(|row| Value::Object(of(&row.record).clone()))
@@ -108,20 +114,21 @@ pub(crate) async fn upsert(
         "insert into registry.observed as o
              (fleet_id, hub_id, device_id, generation_id, incarnation, identity_etag, twin_etag,
               twin_version, desired_version, enabled, status_reason, credential_kind,
-              credential_fingerprint, sealed_credential, iot_edge, parent, tags, desired,
-              canon_version, fingerprint, scan_id, read_time, update_time)
+              credential_fingerprint, sealed_credential, iot_edge, parent, managed_by, tags,
+              desired, canon_version, fingerprint, scan_id, read_time, update_time)
          select $1, $2, r.device_id, r.generation_id, r.incarnation, r.identity_etag, r.twin_etag,
                 r.twin_version, r.desired_version, r.enabled, r.status_reason, r.credential_kind,
-                r.credential_fingerprint, r.sealed_credential, r.iot_edge, r.parent, r.tags,
-                r.desired, $3, r.fingerprint, $4, r.read_time, clock_timestamp()
+                r.credential_fingerprint, r.sealed_credential, r.iot_edge, r.parent,
+                r.managed_by, r.tags, r.desired, $3, r.fingerprint, $4, r.read_time,
+                clock_timestamp()
            from unnest($5::text[], $6::text[], $7::integer[], $8::text[], $9::text[],
                        $10::bigint[], $11::bigint[], $12::boolean[], $13::text[], $14::text[],
                        $15::bytea[], $16::bytea[], $17::boolean[], $18::text[], $19::jsonb[],
-                       $20::jsonb[], $21::bytea[], $22::timestamptz[])
+                       $20::jsonb[], $21::bytea[], $22::timestamptz[], $23::text[])
                 as r(device_id, generation_id, incarnation, identity_etag, twin_etag,
                      twin_version, desired_version, enabled, status_reason, credential_kind,
                      credential_fingerprint, sealed_credential, iot_edge, parent, tags,
-                     desired, fingerprint, read_time)
+                     desired, fingerprint, read_time, managed_by)
          on conflict on constraint registry_observed_pk do update
             set generation_id = excluded.generation_id, incarnation = excluded.incarnation,
                 identity_etag = excluded.identity_etag, twin_etag = excluded.twin_etag,
@@ -130,7 +137,8 @@ pub(crate) async fn upsert(
                 credential_kind = excluded.credential_kind,
                 credential_fingerprint = excluded.credential_fingerprint,
                 sealed_credential = excluded.sealed_credential, iot_edge = excluded.iot_edge,
-                parent = excluded.parent, tags = excluded.tags, desired = excluded.desired,
+                parent = excluded.parent, managed_by = excluded.managed_by,
+                tags = excluded.tags, desired = excluded.desired,
                 canon_version = excluded.canon_version, fingerprint = excluded.fingerprint,
                 scan_id = greatest(o.scan_id, excluded.scan_id), missing_count = 0,
                 read_time = excluded.read_time, update_time = excluded.update_time
@@ -156,7 +164,8 @@ pub(crate) async fn upsert(
         &json(|record| &record.tags),
         &json(|record| &record.desired),
         &prints,
-        &times
+        &times,
+        &managers as &[Option<String>]
     )
     .execute(executor)
     .await?;
@@ -173,7 +182,8 @@ pub(crate) async fn get_many(
     let rows = sqlx::query!(
         "select device_id, generation_id, incarnation, identity_etag, twin_etag, twin_version,
                 desired_version, enabled, status_reason, credential_kind, credential_fingerprint,
-                sealed_credential, iot_edge, parent, tags, desired, fingerprint, read_time
+                sealed_credential, iot_edge, parent, managed_by, tags, desired, fingerprint,
+                read_time
            from registry.observed
           where fleet_id = $1 and hub_id = $2 and missing_count = 0 and device_id = any($3)
           order by device_id",
@@ -192,6 +202,7 @@ pub(crate) async fn get_many(
                 credential_fingerprint: row.credential_fingerprint,
                 iot_edge: row.iot_edge,
                 parent: row.parent,
+                managed_by: row.managed_by,
                 tags: row.tags,
                 desired: row.desired,
             };
@@ -222,6 +233,25 @@ pub(crate) async fn get(
     Ok(get_many(executor, fleet, hub, &[device.to_owned()])
         .await?
         .pop())
+}
+
+/// Those of the keys that a hub holds.
+pub(crate) async fn present(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    keys: &[String],
+) -> Result<Vec<String>, StoreError> {
+    let present = sqlx::query_scalar!(
+        "select device_id from registry.observed
+          where fleet_id = $1 and hub_id = $2 and missing_count = 0 and device_id = any($3)",
+        fleet,
+        hub,
+        keys
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(present)
 }
 
 /// Forgets devices that are known to be gone since a read that began at `read_time`.
@@ -281,7 +311,7 @@ pub(crate) async fn note_gone(
     Ok(())
 }
 
-/// How many devices a hub holds, and the exclusive or of their fingerprints.
+/// How many records a hub holds, and the exclusive or of their fingerprints.
 pub(crate) async fn digest(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -300,7 +330,7 @@ pub(crate) async fn digest(
     Ok((row.count, digest_of_bits(row.digest.as_deref())?))
 }
 
-/// How many devices a hub holds.
+/// How many records a hub holds.
 pub(crate) async fn count(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -309,6 +339,24 @@ pub(crate) async fn count(
     let count = sqlx::query_scalar!(
         r#"select count(*) as "count!" from registry.observed
             where fleet_id = $1 and hub_id = $2 and missing_count = 0"#,
+        fleet,
+        hub
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(count)
+}
+
+/// How many devices a hub holds, without modules and configurations.
+pub(crate) async fn device_count(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from registry.observed
+            where fleet_id = $1 and hub_id = $2 and missing_count = 0
+              and strpos(device_id, '/') = 0"#,
         fleet,
         hub
     )

@@ -54,6 +54,44 @@ pub(crate) async fn put(
     Ok(())
 }
 
+/// Makes tombstones of the modules that the hub at which a device is deleted was last seen to hold
+/// of it: they go with it.
+pub(crate) async fn put_modules(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    device: &NewTombstone<'_>,
+) -> Result<(), StoreError> {
+    let reason = if device.is_revoked {
+        "revoked"
+    } else {
+        "deleted"
+    };
+    sqlx::query!(
+        "insert into registry.tombstone as t
+             (fleet_id, device_id, incarnation, reason, epoch, sequence, origin, acked_by)
+         select $1, o.device_id, o.incarnation, $3::text, $4::bigint, $5::bigint, $6,
+                array[$6::text]
+           from registry.observed o
+          where o.fleet_id = $1 and o.hub_id = $6
+            and strpos(o.device_id, '/') > 1 and split_part(o.device_id, '/', 1) = $2
+          order by o.device_id
+         on conflict on constraint registry_tombstone_pk do update
+            set reason = case when 'revoked' in (t.reason, excluded.reason) then 'revoked'
+                              else t.reason end,
+                acked_by = case when $6::text = any(t.acked_by) then t.acked_by
+                                else array_append(t.acked_by, $6::text) end",
+        fleet,
+        device.device,
+        reason,
+        device.epoch,
+        device.sequence,
+        device.origin
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
 /// Notes that these devices are gone at a hub.
 pub(crate) async fn acknowledge(
     executor: impl PgExecutor<'_>,
@@ -147,6 +185,8 @@ pub(crate) struct Absent {
     pub(crate) incarnation: i32,
     /// Whether a tombstone says so already that the hub is known to have followed.
     pub(crate) has_tombstone: bool,
+    /// Whether it is a module that went with its device.
+    pub(crate) went_along: bool,
 }
 
 /// What is absent at a hub from two complete scans in a row, by id.
@@ -161,7 +201,12 @@ pub(crate) async fn absent_twice(
                   exists (select from registry.tombstone t
                            where t.fleet_id = $1 and t.device_id = o.device_id
                              and t.incarnation >= o.incarnation
-                             and $2 = any(t.acked_by)) as "has_tombstone!"
+                             and $2 = any(t.acked_by)) as "has_tombstone!",
+                  strpos(o.device_id, '/') > 1
+                      and not exists (select from registry.observed d
+                                       where d.fleet_id = $1 and d.hub_id = $2
+                                         and d.device_id = split_part(o.device_id, '/', 1)
+                                         and d.missing_count = 0) as "went_along!"
              from registry.observed o
             where o.fleet_id = $1 and o.hub_id = $2 and o.missing_count >= 2
             order by o.device_id"#,

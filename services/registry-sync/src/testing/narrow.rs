@@ -35,6 +35,7 @@ impl Narrow {
                 credentials: Credentials::Ca,
                 iot_edge: false,
                 parent: None,
+                managed_by: None,
             };
             let device = DeviceWrite {
                 identity,

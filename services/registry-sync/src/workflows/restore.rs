@@ -4,6 +4,9 @@
 //! Begin (may it be?) ─▶ Copy (a chunk; again until none is left) ─▶ result
 //! ```
 //!
+//! What lacks its parent at the target is left out, and all chunks are gone through once more while
+//! fewer lack it each time.
+//!
 //! Durable beside the hub: bases that are as old as the backup, and no watermark, so that what is
 //! restored never passes for news. Kept true: what a tombstone buries stays buried, and a later
 //! life stays; devices that the backup does not have are left alone; every write passes the
@@ -13,7 +16,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _};
 use hubshift_domain::hub_state::{HubState, Purpose};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_domain::identity::Fingerprint;
@@ -25,20 +27,19 @@ use uuid::Uuid;
 use super::backup::{refused, vault};
 use super::report::{BackupResult, Report, TaskResult};
 use super::scan::gone;
-use super::trouble::{Brake, THROTTLED, Turn, reread_failed};
 use crate::authority::{self, FleetView};
 use crate::backup::line::Line;
 use crate::backup::read::chunk_from_any;
 use crate::deps::Deps;
 use crate::intent::IntentError;
-use crate::pass::is_throttled;
-use crate::scan::CONCURRENCY;
 use crate::store;
 use crate::store::backup::BackupRow;
-use crate::write::{RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, reread, write};
+use crate::write::{PARENT_MISSING, Wanted, WriteCx};
 
+mod copy;
 mod past;
 
+use copy::{Copied, copy_all};
 use past::Past;
 
 /// Devices that are copied together.
@@ -71,6 +72,12 @@ pub(crate) struct State {
     pub(crate) digest: Fingerprint,
     /// Devices that stay deleted, or of which a later life is there.
     pub(crate) buried: u64,
+    /// Devices of this round that lack their parent at the target.
+    #[serde(default)]
+    pub(crate) orphans: u64,
+    /// How many did in the round before.
+    #[serde(default)]
+    pub(crate) orphans_before: Option<u64>,
     pub(crate) report: Report,
 }
 
@@ -86,8 +93,24 @@ impl State {
             restored: 0,
             digest: Fingerprint::default(),
             buried: 0,
+            orphans: 0,
+            orphans_before: None,
             report: Report::default(),
         }
+    }
+
+    /// From the first chunk again; whether that can bring anything.
+    fn next_round(&mut self) -> bool {
+        let helps = self
+            .orphans_before
+            .is_none_or(|before| self.orphans < before);
+        if helps {
+            self.orphans_before = Some(self.orphans);
+            (self.chunks, self.lines, self.orphans) = (0, 0, 0);
+            (self.restored, self.buried, self.report.scanned) = (0, 0, 0);
+            self.digest = Fingerprint::default();
+        }
+        helps
     }
 }
 
@@ -112,16 +135,6 @@ impl Workflow for RestoreTask {
             Step::Copy => self.copy(state, cx).await,
         }
     }
-}
-
-/// What became of one device.
-enum Copied {
-    /// The target holds it.
-    Held(Fingerprint),
-    /// It stays deleted, or a later life of it is there.
-    Left,
-    /// Ask again after a pause.
-    Pause(Duration),
 }
 
 impl RestoreTask {
@@ -170,8 +183,7 @@ impl RestoreTask {
     async fn copy(&self, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
         let row = self.row(state).await?;
         if state.chunks >= row.manifest.chunks.len() {
-            state.report.result = Some(result(state, &row));
-            return Ok(Progress::Done);
+            return end_round(state, &row);
         }
         let view = self.view(state).await?;
         let writer = self
@@ -263,6 +275,7 @@ fn note(state: &mut State, copied: &[Copied]) -> Option<Duration> {
                 state.restored += 1;
             }
             Copied::Left => state.buried += 1,
+            Copied::Orphan => state.orphans += 1,
             Copied::Pause(pause) => return Some(*pause),
         }
         state.lines += 1;
@@ -272,79 +285,21 @@ fn note(state: &mut State, copied: &[Copied]) -> Option<Duration> {
     None
 }
 
-/// Copies devices side by side, and says what came of each in their order.
-async fn copy_all(
-    cx: &WriteCx,
-    wanted: Vec<Option<Wanted>>,
-    attempt: u32,
-) -> Result<Vec<Copied>, StepError> {
-    let brake = Brake::default();
-    let copies: Vec<_> = wanted
-        .into_iter()
-        .map(|wanted| copy_one(cx, wanted, attempt, &brake))
-        .collect();
-    futures::stream::iter(copies)
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await
-}
-
-/// Creates or updates one device at the target, under the condition that it is as it was read.
-async fn copy_one(
-    cx: &WriteCx,
-    wanted: Option<Wanted>,
-    attempt: u32,
-    brake: &Brake,
-) -> Result<Copied, StepError> {
-    let Some(wanted) = wanted else {
-        return Ok(Copied::Left);
-    };
-    if brake.is_pulled() {
-        return Ok(Copied::Pause(THROTTLED));
+/// All chunks were gone through.
+fn end_round(state: &mut State, row: &BackupRow) -> Result<Progress, StepError> {
+    if state.orphans == 0 {
+        state.report.result = Some(result(state, row));
+        return Ok(Progress::Done);
     }
-    let device = &wanted.device_id;
-    let seen = match reread(&cx.pool, &cx.keys, &*cx.hub, &cx.fleet, &cx.hub_id, device).await {
-        Ok(seen) => seen,
-        Err(error) => {
-            brake.pull();
-            return pause(error, attempt);
-        }
-    };
-    let op = match &seen {
-        None => WriteOp::Create(&wanted),
-        Some(seen) if seen.incarnation > wanted.incarnation => return Ok(Copied::Left),
-        Some(seen) => WriteOp::Update { to: &wanted, seen },
-    };
-    let again = |what: String| StepError::Unknown(anyhow::anyhow!("device {device}: {what}"));
-    match write(cx, op).await {
-        Ok(WriteOutcome::Applied(Some(seen)) | WriteOutcome::Already(Some(seen))) => {
-            Ok(Copied::Held(seen.fingerprint))
-        }
-        Ok(outcome) if is_throttled(&outcome) => {
-            brake.pull();
-            Ok(Copied::Pause(THROTTLED))
-        }
-        Ok(WriteOutcome::Rejected {
-            reason: reason @ "HUB_REFUSED",
-            message,
-        }) => Err(StepError::rejected(
-            reason,
-            format!("device {device}: {message}"),
-        )),
-        Ok(WriteOutcome::Rejected { message, .. } | WriteOutcome::Unknown(message)) => {
-            Err(again(message))
-        }
-        Ok(_) => Err(again("it changed meanwhile".to_owned())),
-        Err(IntentError::HubState(text)) => Err(not_standby(&text)),
-        Err(error) => Err(error.into()),
+    if state.next_round() {
+        return Ok(Progress::Wait(Duration::ZERO));
     }
-}
-
-fn pause(error: RereadError, attempt: u32) -> Result<Copied, StepError> {
-    match reread_failed(error, attempt)? {
-        Turn::Pause(after) => Ok(Copied::Pause(after)),
-        Turn::Over | Turn::More => Ok(Copied::Pause(Duration::ZERO)),
-    }
+    let text = format!(
+        "{} devices name a parent that is neither in the backup nor at hub `{}`; everything else \
+         is restored",
+        state.orphans, state.target
+    );
+    Err(StepError::rejected(PARENT_MISSING, text))
 }
 
 fn not_standby(text: &str) -> StepError {
@@ -361,4 +316,21 @@ fn result(state: &State, row: &BackupRow) -> TaskResult {
         digest: state.digest.to_string(),
         stores: row.stores.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_go_on_while_fewer_devices_lack_their_parent() {
+        let name = |text: &str| (FleetId::new(text).unwrap(), HubId::new(text).unwrap());
+        let (fleet, target) = name("acme");
+        let mut state = State::new(fleet, target, Uuid::nil());
+        for (orphans, goes_on) in [(9, true), (4, true), (1, true), (1, false)] {
+            (state.chunks, state.orphans, state.restored) = (7, orphans, 20);
+            assert_eq!(state.next_round(), goes_on, "{orphans}");
+            assert_eq!(state.chunks == 0 && state.restored == 0, goes_on);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hubshift_domain::id::device_of_module;
 use hubshift_flow::{Progress, StepError};
 use hubshift_hub::{HubError, Rejection};
 
@@ -52,6 +53,12 @@ impl Brake {
     pub(crate) fn is_pulled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// Whether this is one module that the hub does not let be read, as it does with those of disabled
+/// devices, and no trouble with the hub.
+pub(crate) fn is_unreadable(key: &str, error: &HubError) -> bool {
+    device_of_module(key).is_some() && matches!(error, HubError::Rejected(Rejection::Invalid(_)))
 }
 
 /// What to do about a call that a hub did not do: a pause, or an error of the step.
@@ -128,6 +135,16 @@ mod tests {
             panic!("{given_up:?}")
         };
         assert_eq!(reason, "HUB_UNREACHABLE");
+    }
+
+    #[test]
+    fn only_a_module_can_be_there_and_not_be_read() {
+        let refused = HubError::Rejected(Rejection::Invalid("disabled".into()));
+        assert!(is_unreadable("d/m", &refused));
+        assert!(!is_unreadable("d", &refused));
+        assert!(!is_unreadable("/configurations/a", &refused));
+        let closed = HubError::Rejected(Rejection::Unauthorized("no".into()));
+        assert!(!is_unreadable("d/m", &closed));
     }
 
     #[test]

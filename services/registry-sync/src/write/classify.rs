@@ -8,6 +8,9 @@ use hubshift_hub::{HubDevice, HubError, Rejection};
 use super::{WriteCx, WriteOp, WriteOutcome, effect};
 use crate::observe::{self, Observed};
 
+/// Why a hub does not take a child yet: its parent is not there.
+pub(crate) const PARENT_MISSING: &str = "PARENT_MISSING";
+
 /// What the call came back with; a deletion that was done has no device.
 pub(super) type Answer = Result<Option<HubDevice>, HubError>;
 
@@ -88,6 +91,7 @@ fn reason(rejection: &Rejection) -> &'static str {
         Rejection::AlreadyExists => "DEVICE_EXISTS",
         Rejection::NotFound => "DEVICE_NOT_FOUND",
         Rejection::PreconditionFailed => "ETAG_MISMATCH",
+        Rejection::ParentMissing(_) => PARENT_MISSING,
         Rejection::Unauthorized(_) => "HUB_UNAUTHORIZED",
         Rejection::Throttled { .. } => "HUB_THROTTLED",
         Rejection::Invalid(_) => "HUB_REFUSED",

@@ -1,5 +1,6 @@
 //! What a wanted record is at the hub, and which parts of a device differ from it.
 
+use hubshift_domain::id::is_device;
 use hubshift_domain::identity::{Record, canonical_json};
 use hubshift_hub::EtagPair;
 use serde_json::{Map, Value};
@@ -7,10 +8,11 @@ use serde_json::{Map, Value};
 use super::Wanted;
 use crate::observe::Observed;
 
-/// The record as the hub is to show it: a held device is disabled, whatever its record says.
+/// The record as the hub is to show it: a held device is disabled, whatever its record says. A
+/// module or a configuration cannot be: its hold has no effect there.
 pub(crate) fn effect(wanted: &Wanted) -> Record {
     let mut record = wanted.record.clone();
-    record.enabled &= wanted.hold.is_none();
+    record.enabled &= wanted.hold.is_none() || !is_device(&wanted.device_id);
     record
 }
 
@@ -21,7 +23,8 @@ pub(super) fn differing_parts(to: &Wanted, seen: &Observed) -> Option<EtagPair> 
         || record.status_reason != seen.record.status_reason
         || record.credential != seen.record.credential
         || record.iot_edge != seen.record.iot_edge
-        || record.parent != seen.record.parent;
+        || record.parent != seen.record.parent
+        || record.managed_by != seen.record.managed_by;
     let twin = !is_same(&record.tags, &seen.record.tags)
         || !is_same(&record.desired, &seen.record.desired);
     (identity || twin).then(|| EtagPair {
@@ -55,6 +58,7 @@ mod tests {
             credential,
             iot_edge: false,
             parent: None,
+            managed_by: None,
             tags: json!({"a": 1}).as_object().unwrap().clone(),
             desired: Map::new(),
         }
@@ -108,6 +112,28 @@ mod tests {
         let mut shown = seen();
         shown.record.enabled = false;
         assert_eq!(differing_parts(&held, &shown), None);
+    }
+
+    #[test]
+    fn what_cannot_be_disabled_is_not() {
+        for key in ["d-1/m", "/configurations/a"] {
+            let mut held = wanted(record(), Some("conflict-1"));
+            held.device_id = key.into();
+            assert!(effect(&held).enabled, "{key}");
+            assert_eq!(differing_parts(&held, &seen()), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn another_parent_or_manager_is_another_identity() {
+        let mut moved = record();
+        moved.parent = Some("gateway".into());
+        let mut managed = record();
+        managed.managed_by = Some("me".into());
+        for other in [moved, managed] {
+            let parts = differing_parts(&wanted(other, None), &seen()).unwrap();
+            assert_eq!((parts.identity.as_deref(), parts.twin), (Some("i"), None));
+        }
     }
 
     #[test]

@@ -107,12 +107,22 @@ impl Hub {
             .unwrap();
     }
 
-    /// Writes of identities and twins that arrived.
+    /// Writes that arrived.
     pub(crate) fn writes(&self) -> u64 {
-        ["put_device", "delete_device", "put_twin", "patch_twin"]
-            .iter()
-            .map(|operation| self.running.requests(operation))
-            .sum()
+        [
+            "put_device",
+            "delete_device",
+            "put_twin",
+            "patch_twin",
+            "put_module",
+            "delete_module",
+            "put_module_twin",
+            "put_configuration",
+            "delete_configuration",
+        ]
+        .iter()
+        .map(|operation| self.running.requests(operation))
+        .sum()
     }
 }
 
@@ -142,10 +152,42 @@ pub(crate) fn device(id: &str, credentials: Credentials) -> DeviceWrite {
             credentials,
             iot_edge: false,
             parent: None,
+            managed_by: None,
         },
         tags: object(json!({"room": "4"})),
         desired: object(json!({"rate": 5, "mode": {"night": true}})),
     }
+}
+
+/// An edge device below another one, or below none.
+pub(crate) fn edge(id: &str, parent: Option<&str>) -> DeviceWrite {
+    let mut edge = leaf(id, parent);
+    edge.identity.iot_edge = true;
+    edge
+}
+
+/// A device below an edge device, or below none.
+pub(crate) fn leaf(id: &str, parent: Option<&str>) -> DeviceWrite {
+    let mut leaf = device(id, sas());
+    leaf.identity.parent = parent.map(str::to_owned);
+    leaf
+}
+
+pub(crate) fn module(key: &str) -> DeviceWrite {
+    let mut module = device(key, sas());
+    module.identity.managed_by = Some("us".to_owned());
+    module
+}
+
+/// A configuration that sets a rate.
+pub(crate) fn configuration(id: &str, rate: i64) -> DeviceWrite {
+    let mut write = device(&format!("/configurations/{id}"), Credentials::None);
+    let content = json!({"deviceContent": {"properties.desired.rate": rate}});
+    write.tags = object(json!({
+        "labels": {"by": "us"}, "priority": 3, "targetCondition": "tags.site = '7'",
+    }));
+    write.desired = object(json!({"content": content.to_string(), "schemaVersion": "1.0"}));
+    write
 }
 
 pub(crate) fn object(value: Value) -> Map<String, Value> {
@@ -157,8 +199,11 @@ async fn emulator(key: &Secret, data: &Path) -> Running {
 }
 
 fn options(key: &Secret, data: &Path) -> Options {
-    Options {
+    let mut options = Options {
         data: Some(data.to_owned()),
         ..Options::local("iothubowner", key)
-    }
+    };
+    // As a hub does that is entered with a shared access policy.
+    options.registry.strict_module_access = true;
+    options
 }

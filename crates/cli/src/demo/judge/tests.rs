@@ -16,6 +16,7 @@ fn device(id: &str, key: &str, tags: Value) -> HubDevice {
             },
             iot_edge: false,
             parent: None,
+            managed_by: None,
         },
         tags: object(tags),
         desired: Map::new(),

@@ -206,6 +206,7 @@ fn made_by_script(id: &str) -> anyhow::Result<DeviceWrite> {
             },
             iot_edge: false,
             parent: None,
+            managed_by: None,
         },
         tags: object(json!({"site": "Ulm"})),
         desired: Map::new(),

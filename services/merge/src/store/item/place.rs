@@ -1,5 +1,6 @@
 //! Where devices stand in the hierarchy of gateways, and the order in which they are applied.
 
+use hubshift_domain::id::device_of_module;
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,6 +15,15 @@ pub(crate) struct Place {
     pub(crate) parent: Option<String>,
     pub(crate) scope_fault: Option<String>,
     pub(crate) rank: i32,
+}
+
+impl Place {
+    /// The device that must be there for this one to be: the parent, or of a module its device.
+    pub(crate) fn above(&self) -> Option<&str> {
+        self.parent
+            .as_deref()
+            .or_else(|| device_of_module(&self.device))
+    }
 }
 
 /// The places of all devices of a merge.

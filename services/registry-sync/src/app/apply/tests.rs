@@ -23,6 +23,7 @@ fn seen(print: u8, incarnation: Incarnation) -> Observed {
             credential,
             iot_edge: false,
             parent: None,
+            managed_by: None,
             tags: Map::new(),
             desired: Map::new(),
         },

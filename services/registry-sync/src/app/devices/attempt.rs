@@ -20,7 +20,7 @@ use crate::store::journal::{
     self, Attempt, AttemptId, Ended, Entry, Image, NEVER_LANDED, Operation,
 };
 use crate::store::journal::{burial, list, open};
-use crate::write::{self, Recorded, WriteCx, WriteOutcome};
+use crate::write::{self, PARENT_MISSING, Recorded, WriteCx, WriteOutcome};
 
 /// An attempt that was journaled.
 struct Begun {
@@ -162,7 +162,7 @@ impl Devices {
                 Ok(Turn::Again)
             }
             Ok(WriteOutcome::Rejected {
-                reason: "HUB_REFUSED",
+                reason: "HUB_REFUSED" | PARENT_MISSING,
                 message,
             }) => self.refuse(Some(row), Refusal::HubRefused, message).await,
             Ok(WriteOutcome::Rejected { message, .. }) => {

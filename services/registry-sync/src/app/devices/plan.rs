@@ -200,6 +200,7 @@ fn new_record(device: &str, new: &New, keys: &FleetKeys) -> Result<(Record, Vec<
         credential: keys.credential(device, &credentials),
         iot_edge: new.iot_edge,
         parent: None,
+        managed_by: None,
         tags: new.tags.clone(),
         desired: new.desired.clone(),
     };

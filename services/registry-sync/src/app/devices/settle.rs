@@ -154,7 +154,7 @@ impl Devices {
         {
             return Ok(true);
         }
-        if store::observed::count(&cx.pool, fleet, hub).await? == 0 {
+        if store::observed::device_count(&cx.pool, fleet, hub).await? == 0 {
             return Ok(false);
         }
         let found = cx.hub.statistics().await.into_result();

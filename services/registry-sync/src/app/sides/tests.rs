@@ -41,6 +41,7 @@ fn record(rate: i64, enabled: bool) -> Record {
         },
         iot_edge: false,
         parent: None,
+        managed_by: None,
         tags: Map::new(),
         desired: json!({ "rate": rate }).as_object().unwrap().clone(),
     }

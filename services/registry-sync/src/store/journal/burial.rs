@@ -36,7 +36,8 @@ pub(crate) async fn announce(
 }
 
 /// The deletion of this row happened at the row's hub: its tombstone says so, whatever became of
-/// the one that was announced. Of two deletions of one life the later one's stamp stands.
+/// the one that was announced, and those of its modules. Of two deletions of one life the later
+/// one's stamp stands.
 pub(crate) async fn confirm(
     connection: &mut PgConnection,
     fleet: &FleetId,
@@ -60,7 +61,8 @@ pub(crate) async fn confirm(
         sequence,
         origin: &row.hub_id,
     };
-    tombstone::put(&mut *connection, fleet.as_str(), &buried).await
+    tombstone::put(&mut *connection, fleet.as_str(), &buried).await?;
+    tombstone::put_modules(connection, fleet.as_str(), &buried).await
 }
 
 /// Takes back the tombstone that this very attempt made: the device lives, or somebody else ended

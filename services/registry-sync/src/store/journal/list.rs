@@ -103,7 +103,8 @@ pub(crate) async fn facts_of(
         .unwrap_or_else(|| Facts::nothing(device)))
 }
 
-/// Devices as a hub was last seen to hold them, by id, after `after`.
+/// Devices as a hub was last seen to hold them, by id, after `after`. Modules and configurations
+/// are not among them.
 pub(crate) async fn devices(
     connection: &mut PgConnection,
     fleet: &FleetId,
@@ -114,6 +115,7 @@ pub(crate) async fn devices(
     let ids = sqlx::query_scalar!(
         "select device_id from registry.observed
           where fleet_id = $1 and hub_id = $2 and missing_count = 0 and device_id > $3
+            and strpos(device_id, '/') = 0
           order by device_id limit $4",
         fleet.as_str(),
         hub,
@@ -123,4 +125,26 @@ pub(crate) async fn devices(
     .fetch_all(&mut *connection)
     .await?;
     observed::get_many(connection, fleet.as_str(), hub, &ids).await
+}
+
+/// Everything as a hub was last seen to hold it, by key, after `after`.
+pub(crate) async fn records(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    hub: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Observed>, StoreError> {
+    let keys = sqlx::query_scalar!(
+        "select device_id from registry.observed
+          where fleet_id = $1 and hub_id = $2 and missing_count = 0 and device_id > $3
+          order by device_id limit $4",
+        fleet.as_str(),
+        hub,
+        after,
+        limit
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    observed::get_many(connection, fleet.as_str(), hub, &keys).await
 }

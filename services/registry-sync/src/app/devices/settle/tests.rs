@@ -17,6 +17,7 @@ fn record() -> Record {
         },
         iot_edge: false,
         parent: None,
+        managed_by: None,
         tags: Map::new(),
         desired: Map::new(),
     }

@@ -1,0 +1,193 @@
+//! Import and export jobs, which a hub carries out by itself between its registry and a blob.
+//!
+//! A container's URI opens the container. The hub may repeat it in its words, so that words that
+//! look like it are left out of every error.
+
+use async_trait::async_trait;
+use hubshift_azure::Secret;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::calls::absent;
+use super::transport::{Call, Class, Request};
+use super::{AzureHub, wire};
+use crate::bulk::{BulkHub, Job, JobKind, JobStatus};
+use crate::outcome::{Cause, HubError, Outcome, Rejection};
+
+/// What stands for words that may show where the container is.
+const LEFT_OUT: &str = "the hub's words are left out, as they may open the container";
+
+#[async_trait]
+impl BulkHub for AzureHub {
+    async fn start_import(&self, container: &Secret, blob: &str) -> Outcome<String> {
+        let body = json!({
+            "type": "import",
+            "inputBlobContainerUri": container.expose(),
+            "inputBlobName": blob,
+            "outputBlobContainerUri": container.expose(),
+        });
+        start(&self.transport.begin(), &body).await.into()
+    }
+
+    async fn start_export(&self, container: &Secret, blob: &str) -> Outcome<String> {
+        let body = json!({
+            "type": "export",
+            "outputBlobContainerUri": container.expose(),
+            "outputBlobName": blob,
+            "excludeKeysInExport": false,
+        });
+        start(&self.transport.begin(), &body).await.into()
+    }
+
+    async fn job(&self, id: &str) -> Outcome<Option<Job>> {
+        one(&self.transport.begin(), id).await.into()
+    }
+
+    async fn jobs(&self) -> Outcome<Vec<Job>> {
+        many(&self.transport.begin()).await.into()
+    }
+
+    async fn cancel_job(&self, id: &str) -> Outcome<()> {
+        let request = Request::new(Class::Job, Method::DELETE, &["jobs", id]);
+        let sent = self.transport.begin().send(request).await;
+        sent.map(|_| ()).map_err(hushed).into()
+    }
+}
+
+async fn start(call: &Call<'_>, body: &Value) -> Result<String, HubError> {
+    let request = Request::new(Class::Job, Method::POST, &["jobs", "create"]).body(body);
+    let job: wire::Job = call.send(request).await.map_err(hushed)?.json()?;
+    if job.job_id.is_empty() {
+        return Err(Cause::Unreadable("the job has no jobId".to_owned()).into());
+    }
+    Ok(job.job_id)
+}
+
+async fn one(call: &Call<'_>, id: &str) -> Result<Option<Job>, HubError> {
+    let request = Request::new(Class::Job, Method::GET, &["jobs", id]);
+    let reply = absent(call.send(request).await.map_err(hushed))?;
+    let job: Option<wire::Job> = reply.map(|reply| reply.json()).transpose()?;
+    Ok(job.map(shown))
+}
+
+async fn many(call: &Call<'_>) -> Result<Vec<Job>, HubError> {
+    let request = Request::new(Class::Job, Method::GET, &["jobs"]);
+    let jobs: Vec<wire::Job> = call.send(request).await.map_err(hushed)?.json()?;
+    Ok(jobs.into_iter().map(shown).collect())
+}
+
+fn shown(wire: wire::Job) -> Job {
+    let is = |text: &Option<String>, name: &str| {
+        text.as_ref()
+            .is_some_and(|text| text.eq_ignore_ascii_case(name))
+    };
+    let kind = match &wire.kind {
+        kind if is(kind, "import") => JobKind::Import,
+        kind if is(kind, "export") => JobKind::Export,
+        _ => JobKind::Other,
+    };
+    // What is not known to be over may still be writing.
+    let status = match &wire.status {
+        status if is(status, "completed") => JobStatus::Completed,
+        status if is(status, "failed") => JobStatus::Failed,
+        status if is(status, "cancelled") => JobStatus::Cancelled,
+        _ => JobStatus::Running,
+    };
+    Job {
+        id: wire.job_id,
+        kind,
+        status,
+        progress: wire.progress.and_then(|done| u32::try_from(done).ok()),
+        failure: wire
+            .failure_reason
+            .filter(|text| !text.is_empty())
+            .map(hush),
+    }
+}
+
+/// The error without words that may open the container.
+fn hushed(error: HubError) -> HubError {
+    match error {
+        HubError::Rejected(Rejection::Invalid(text)) => Rejection::Invalid(hush(text)).into(),
+        HubError::Rejected(Rejection::Unauthorized(text)) => {
+            Rejection::Unauthorized(hush(text)).into()
+        }
+        HubError::Rejected(Rejection::Unavailable(text)) => {
+            Rejection::Unavailable(hush(text)).into()
+        }
+        HubError::Unknown(Cause::ServerError { status, text }) => Cause::ServerError {
+            status,
+            text: hush(text),
+        }
+        .into(),
+        // Their words are our own, or those of the connection.
+        other => other,
+    }
+}
+
+fn hush(text: String) -> String {
+    let lower = text.to_ascii_lowercase();
+    let is_telling = ["sig=", "sig%3d", "http://", "https://"]
+        .iter()
+        .any(|mark| lower.contains(mark));
+    if is_telling {
+        LEFT_OUT.to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(json: Value) -> Job {
+        shown(serde_json::from_value(json).unwrap())
+    }
+
+    #[test]
+    fn a_job_that_is_not_known_to_be_over_runs() {
+        let status = |text: &str| job(json!({"jobId": "j", "status": text})).status;
+        assert_eq!(status("completed"), JobStatus::Completed);
+        assert_eq!(status("Failed"), JobStatus::Failed);
+        assert_eq!(status("cancelled"), JobStatus::Cancelled);
+        for text in ["enqueued", "running", "queued", "unknown", "paused"] {
+            assert_eq!(status(text), JobStatus::Running, "{text}");
+        }
+        assert_eq!(job(json!({"jobId": "j"})).status, JobStatus::Running);
+    }
+
+    #[test]
+    fn kind_progress_and_failure_are_the_hubs() {
+        let found = job(json!({
+            "jobId": "j", "type": "import", "status": "failed", "progress": 40,
+            "failureReason": "no such blob",
+        }));
+        assert_eq!((found.kind, found.progress), (JobKind::Import, Some(40)));
+        assert_eq!(found.failure.as_deref(), Some("no such blob"));
+        let other = job(json!({"jobId": "j", "type": "scheduleUpdateTwin", "failureReason": null}));
+        assert_eq!((other.kind, other.failure), (JobKind::Other, None));
+    }
+
+    #[test]
+    fn nothing_shows_what_opens_the_container() {
+        let words = "cannot write to https://store.example/c?sv=1&SIG=canary";
+        let errors = [
+            HubError::from(Rejection::Invalid(words.to_owned())),
+            Rejection::Unauthorized(words.to_owned()).into(),
+            Rejection::Unavailable(words.to_owned()).into(),
+            Cause::ServerError {
+                status: 500,
+                text: words.to_owned(),
+            }
+            .into(),
+        ];
+        for error in errors {
+            assert!(!hushed(error).to_string().contains("canary"));
+        }
+        let failed = job(json!({"jobId": "j", "failureReason": words}));
+        assert_eq!(failed.failure.as_deref(), Some(LEFT_OUT));
+        let plain = Rejection::Invalid("BlobContainerValidationError".to_owned());
+        assert_eq!(hushed(plain.clone().into()), plain.into());
+    }
+}
