@@ -9,7 +9,7 @@
 mod blobs;
 mod common;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
@@ -102,7 +102,7 @@ fn has_port() -> bool {
     }
 }
 
-fn run(client: &Client, tool: &OsString, has_port: bool, container: Option<&str>) -> Output {
+fn run(client: &Client, tool: &OsStr, has_port: bool, container: Option<&str>) -> Output {
     let dir = tempfile::tempdir().unwrap();
     let mut command = if has_port {
         let mut shell = Command::new("sh");
@@ -140,9 +140,9 @@ fn run(client: &Client, tool: &OsString, has_port: bool, container: Option<&str>
 }
 
 /// The interpreter and what it needs before the script.
-fn program(client: &Client, tool: &OsString) -> Vec<OsString> {
+fn program(client: &Client, tool: &OsStr) -> Vec<OsString> {
     if client.script.ends_with(".py") {
-        return vec![tool.clone()];
+        return vec![tool.to_owned()];
     }
     let mut packages = OsString::from("NODE_PATH=");
     packages.push(Path::new(tool).join("node_modules"));
