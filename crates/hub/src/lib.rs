@@ -12,7 +12,7 @@ mod device;
 mod hub;
 mod outcome;
 
-pub use azure::{AzureHub, AzureSettings, HubSetupError};
+pub use azure::{AzureHub, AzureSettings, HubSetupError, Rows};
 pub use credentials::{Credentials, DamagedCredentials};
 pub use device::{DeviceWrite, EtagPair, HubDevice, Identity, Page, Statistics, Summary};
 pub use hub::{Capabilities, Hub};

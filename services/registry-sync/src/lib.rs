@@ -26,5 +26,5 @@ mod workflows;
 mod write;
 
 pub use config::{BackupStore, Config, ENV_PREFIX};
-pub use secret::{NotARef, SecretRef};
+pub use secret::{NotARef, SecretError, SecretRef};
 pub use start::{Running, run, start};

@@ -8,6 +8,7 @@ mod client;
 mod convert;
 mod failure;
 mod listing;
+mod rows;
 mod settings;
 mod transport;
 
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use hubshift_azure::{RegistryStatistics, device_id, path};
 use reqwest::Method;
 
+pub use rows::Rows;
 pub use settings::{AzureSettings, HubSetupError};
 
 use crate::device::{DeviceWrite, EtagPair, HubDevice, Page, Statistics};
