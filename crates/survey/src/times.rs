@@ -8,6 +8,9 @@ use hubshift_azure::quota::{
 use hubshift_domain::pacing;
 use hubshift_domain::seeding::{Estimate, Speed, Work, estimate};
 
+/// How much of a hub's admission rate paced slots use, as fleets do unless told otherwise.
+const UTILISATION_PERCENT: u8 = 80;
+
 /// What a hub admits: its tier and units, and our share of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quota {
@@ -39,11 +42,10 @@ pub fn times(work: &Work, devices: u64, target: Quota, with_jobs: bool) -> Times
         twin_reads: rate(OperationClass::TwinRead),
         job_devices: with_jobs.then_some(JOB_DEVICES_PER_SECOND),
     };
-    let connections = connections_per_second(target.tier, target.units);
-    let floor = devices as f64 / connections;
+    let connections = connections_per_second(target.tier, target.units) as u32;
     Times {
         seeding: estimate(work, &speed),
-        connect_floor: Duration::from_secs_f64(floor),
-        connect_paced: Duration::from_secs_f64(floor / pacing::UTILISATION),
+        connect_floor: pacing::window(devices, 100, connections),
+        connect_paced: pacing::window(devices, UTILISATION_PERCENT, connections),
     }
 }
