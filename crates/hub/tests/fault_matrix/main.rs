@@ -99,7 +99,7 @@ async fn run(cell: Cell) -> Option<Shown> {
         .times(1)
         .after(cell.skip)
         .late_by(Duration::from_millis(50));
-    running.set_fault(fault);
+    running.order(fault);
     let outcome = cell.operation.run(&hub, &prepared).await;
     let requests = sum(&running) - before;
     running.set_outage(OutageMode::None);
@@ -205,7 +205,10 @@ fn check_once(prepared: &Prepared, end: Option<&HubDevice>) -> Result<(), String
     let Some(end) = end else { return Ok(()) };
     let most = prepared.most_twin_version;
     if most.is_some_and(|most| end.twin_version > most) {
-        return Err(format!("twin version {} is above {most:?}", end.twin_version));
+        return Err(format!(
+            "twin version {} is above {most:?}",
+            end.twin_version
+        ));
     }
     match &prepared.wanted {
         Some(wanted) if rewrite(end) != *wanted => Err("not what was wanted".to_owned()),

@@ -203,7 +203,10 @@ impl Operation {
             (_, None) => hub.delete(key, &etags.identity.unwrap_or_default()).await,
             (_, Some(wanted)) if self.creates() => hub.create(wanted).await.map(drop),
             (Self::UpdateIdentity, Some(wanted)) => {
-                let etags = EtagPair { twin: None, ..etags };
+                let etags = EtagPair {
+                    twin: None,
+                    ..etags
+                };
                 hub.update(wanted, &etags).await.map(drop)
             }
             (Self::UpdateTwin, Some(wanted)) => {

@@ -91,7 +91,10 @@ fn check_etags(device: &HubDevice, identity: &str, twin: &str) -> Result<(), Tes
     if (device.identity_etag.as_str(), device.twin_etag.as_str()) == (identity, twin) {
         return Ok(());
     }
-    fail(format!("{}: the listing has other etags", device.identity.device_id))
+    fail(format!(
+        "{}: the listing has other etags",
+        device.identity.device_id
+    ))
 }
 
 fn done<T>(result: Result<T, HubError>) -> Result<T, TestCaseError> {

@@ -51,7 +51,10 @@ impl Registry {
 }
 
 pub(crate) fn registries() -> impl Strategy<Value = Registry> {
-    let devices = vec((device(), any::<prop::sample::Index>(), any::<bool>()), 0..8);
+    let devices = vec(
+        (device(), any::<prop::sample::Index>(), any::<bool>()),
+        0..8,
+    );
     (devices, vec(configuration(), 0..2)).prop_map(|(devices, configurations)| Registry {
         devices: family(devices),
         configurations: unique(configurations),
@@ -91,44 +94,65 @@ fn device() -> impl Strategy<Value = Device> {
     let id = ID.prop_filter("no URL can hold it", |id| id != "." && id != "..");
     let status = (prop::bool::weighted(0.8), option::of(reason()));
     let twin = (object(6), prop_oneof![8 => object(7), 1 => large()]);
-    let module = (module_id(), credentials(), object(4), object(4), option::of("[a-zA-Z]{1,10}"));
-    (id, credentials(), status, any::<bool>(), twin, vec(module, 0..3)).prop_map(
-        |(device_id, credentials, (enabled, status_reason), iot_edge, (tags, desired), modules)| {
-            let module = |(module, credentials, tags, desired, managed_by)| DeviceWrite {
-                identity: Identity {
-                    device_id: format!("{device_id}/{module}"),
-                    enabled: true,
-                    status_reason: None,
-                    credentials,
-                    iot_edge: false,
-                    parent: None,
-                    managed_by,
-                },
-                tags,
-                desired,
-            };
-            // A hub does not show, and does not take, modules of a device that may not connect.
-            let modules = if enabled {
-                unique(modules.into_iter().map(module).collect())
-            } else {
-                Vec::new()
-            };
-            let write = DeviceWrite {
-                identity: Identity {
-                    device_id,
-                    enabled,
-                    status_reason,
-                    credentials,
-                    iot_edge,
-                    parent: None,
-                    managed_by: None,
-                },
-                tags,
-                desired,
-            };
-            Device { write, modules }
-        },
+    let module = (
+        module_id(),
+        credentials(),
+        object(4),
+        object(4),
+        option::of("[a-zA-Z]{1,10}"),
+    );
+    (
+        id,
+        credentials(),
+        status,
+        any::<bool>(),
+        twin,
+        vec(module, 0..3),
     )
+        .prop_map(
+            |(
+                device_id,
+                credentials,
+                (enabled, status_reason),
+                iot_edge,
+                (tags, desired),
+                modules,
+            )| {
+                let module = |(module, credentials, tags, desired, managed_by)| DeviceWrite {
+                    identity: Identity {
+                        device_id: format!("{device_id}/{module}"),
+                        enabled: true,
+                        status_reason: None,
+                        credentials,
+                        iot_edge: false,
+                        parent: None,
+                        managed_by,
+                    },
+                    tags,
+                    desired,
+                };
+                // A hub does not show, and does not take, modules of a device that may not connect.
+                let modules = if enabled {
+                    unique(modules.into_iter().map(module).collect())
+                } else {
+                    Vec::new()
+                };
+                let write = DeviceWrite {
+                    identity: Identity {
+                        device_id,
+                        enabled,
+                        status_reason,
+                        credentials,
+                        iot_edge,
+                        parent: None,
+                        managed_by: None,
+                    },
+                    tags,
+                    desired,
+                };
+                Device { write, modules }
+            },
+        )
 }
 
 /// The hub makes those that begin with a dollar.
