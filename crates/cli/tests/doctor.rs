@@ -157,7 +157,7 @@ async fn doctor(dir: &Path, output: &str) -> std::process::Output {
         .current_dir(dir)
         .args(["doctor", "--source", "file:east.secret", "--source-ca"])
         .args(["file:east.pem", "--target", "file:west.secret"])
-        .args(["--target-ca", "file:west.pem", "--target-tier", "S1:1"])
+        .args(["--target-ca", "file:west.pem", "--target-tier", "S3:1"])
         .args(["--job-container", "file:container", "--output", output])
         .stdin(Stdio::null())
         .output()

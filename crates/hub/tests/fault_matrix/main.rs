@@ -6,12 +6,14 @@
 mod common;
 mod operation;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{emulator, rewrite, settings};
 use futures::StreamExt as _;
 use hubshift_emulator::{Fault, OutageMode, Running};
-use hubshift_hub::{AzureHub, AzureSettings, Hub, HubDevice, Outcome};
+use hubshift_hub::budget::{BudgetSettings, LocalBudget};
+use hubshift_hub::{AzureHub, AzureSettings, Hub, HubDevice, Outcome, Rejection};
 
 use operation::{Operation, Prepared};
 
@@ -90,6 +92,10 @@ async fn run(cell: Cell) -> Option<Shown> {
     let direct = common::connect(&running);
     let hub = AzureHub::new(AzureSettings {
         call_deadline: DEADLINE,
+        budget: Arc::new(LocalBudget::new(&BudgetSettings {
+            speed: 60.0,
+            ..BudgetSettings::default()
+        })),
         ..settings(&running)
     })
     .unwrap();
@@ -193,7 +199,12 @@ async fn again(
     if prepared.is_done(now) {
         return Ok(());
     }
-    let outcome = cell.operation.repeat(hub, prepared, now).await;
+    let mut outcome = cell.operation.repeat(hub, prepared, now).await;
+    if let Outcome::Rejected(Rejection::Throttled { retry_after }) = outcome {
+        // As long as the connector's own budget asks for after a refusal.
+        tokio::time::sleep(retry_after).await;
+        outcome = cell.operation.repeat(hub, prepared, now).await;
+    }
     match outcome {
         Outcome::Done(()) => Ok(()),
         other => Err(format!("the second try ended {other:?}")),

@@ -240,8 +240,8 @@ fn configuration(priority: i64, team: &str) -> DeviceWrite {
     let mut record = write("/configurations/c", Credentials::None);
     record.tags = object(json!({"labels": {"team": team}, "priority": priority,
         "targetCondition": "tags.room='4'"}));
-    record.desired = object(json!({
-        "content": {"deviceContent": {"properties.desired.fan": 1}},
-        "metrics": {"queries": {}}, "schemaVersion": "1.0"}));
+    let content = json!({"deviceContent": {"properties.desired.fan": 1}}).to_string();
+    record.desired = object(json!({"content": content,
+        "metrics": {"all": "select deviceId from devices"}, "schemaVersion": "1.0"}));
     record
 }

@@ -193,8 +193,10 @@ fn configuration() -> impl Strategy<Value = DeviceWrite> {
             },
             tags: map(json!({"labels": {"team": label}, "priority": priority,
                 "targetCondition": format!("tags.team='{label}'")})),
-            desired: map(json!({"content": content, "schemaVersion": "1.0",
-                "metrics": {"queries": {"all": "select deviceId from devices"}}})),
+            desired: map(
+                json!({"content": content.to_string(), "schemaVersion": "1.0",
+                "metrics": {"all": "select deviceId from devices"}}),
+            ),
         }
     })
 }
