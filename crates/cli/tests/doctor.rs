@@ -102,6 +102,9 @@ impl Site {
     }
 }
 
+/// What is done to the target's copy of a device.
+type Change = fn(&mut DeviceWrite);
+
 /// What the two hubs differ in, one device for each kind.
 async fn differ(source: &Site, target: &Site) {
     for site in [source, target] {
@@ -109,7 +112,7 @@ async fn differ(source: &Site, target: &Site) {
     }
     source.make(&device("missing")).await;
     target.make(&device("extra")).await;
-    let variants: [(&str, fn(&mut DeviceWrite)); 6] = [
+    let variants: [(&str, Change); 6] = [
         ("status", |it| it.identity.enabled = false),
         ("tags", |it| it.tags = object(json!({"room": "5"}))),
         ("desired", |it| it.desired = object(json!({"rate": 6}))),
