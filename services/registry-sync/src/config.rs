@@ -10,7 +10,7 @@ use hubshift_shell::tls::ServerTls;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::feed::FeedConfig;
+use crate::feed::{EventHubConfig, FeedConfig};
 use crate::secret::SecretRef;
 
 /// The prefix of environment variables, `HUBSHIFT_REGISTRY_SYNC_LISTEN`.
@@ -63,6 +63,9 @@ pub struct Config {
     /// Where hubs tell of their devices by Event Grid; nowhere without it.
     #[serde(default)]
     pub events: Option<FeedConfig>,
+    /// Event hubs that are read for news of hubs, their built-in endpoints among them.
+    #[serde(default)]
+    pub event_hubs: Vec<EventHubConfig>,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,

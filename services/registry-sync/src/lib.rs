@@ -27,6 +27,6 @@ mod workflows;
 mod write;
 
 pub use config::{BackupStore, Config, ENV_PREFIX};
-pub use feed::FeedConfig;
+pub use feed::{EventHubConfig, FeedConfig};
 pub use secret::{NotARef, SecretRef};
 pub use start::{Running, run, start};
