@@ -57,12 +57,17 @@ pub(crate) struct World {
 impl World {
     /// Both hubs are empty and connected. Passes run only when a test asks for them.
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same, with more at the end of the service's configuration.
+    pub(crate) async fn start_with(more: &str) -> Self {
         let database = Database::fresh().await.unwrap();
         let admin = database.connect(Role::Superuser).await.unwrap();
         let files = tempfile::tempdir().unwrap();
         authority::reign(&admin).await;
         let cancel = CancellationToken::new();
-        let config = config(&database.registry_url(), files.path());
+        let config = config(&database.registry_url(), files.path(), more);
         let service = start(config, cancel.clone()).await.unwrap();
         let endpoint = Endpoint {
             url: format!("http://{}", service.grpc_addr),
@@ -382,7 +387,7 @@ async fn serves(channel: &GrpcChannel) {
 }
 
 /// Keys and backup stores, `east` and `west`, are below `files`.
-fn config(database_url: &str, files: &Path) -> Config {
+fn config(database_url: &str, files: &Path, more: &str) -> Config {
     let text = format!(
         "listen = '127.0.0.1:0'
          database_url = '{database_url}'
@@ -395,7 +400,8 @@ fn config(database_url: &str, files: &Path) -> Config {
          create_keys = true
          sync_interval = '1h'
          connect_timeout = '5s'
-         events = {{ listen = '127.0.0.1:0', key = 'file:{0}/events.key' }}",
+         events = {{ listen = '127.0.0.1:0', key = 'file:{0}/events.key' }}
+         {more}",
         files.display()
     );
     std::fs::write(files.join("events.key"), EVENTS_KEY).unwrap();
