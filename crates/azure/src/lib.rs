@@ -1,7 +1,7 @@
 //! The wire protocol of Azure IoT Hub, shared by the connector and the emulator.
 //!
-//! Owns the JSON of the registry REST API, tokens, ETags, error envelopes, the lines of an export
-//! file and the table of quotas. Nothing here opens a connection or keeps state.
+//! Owns the JSON of the registry REST API, tokens, ETags, error envelopes, connection strings, the
+//! lines of an export file and the table of quotas. Nothing here opens a connection or keeps state.
 //!
 //! Keeps true: a key shows itself only where it is serialised on purpose. `Debug` and every
 //! error text are free of keys, even when the input that failed had one in the wrong place.
@@ -15,6 +15,7 @@ pub mod device_id;
 mod envelope;
 mod error;
 pub mod etag;
+mod event_hub_endpoint;
 mod export;
 pub mod export_line;
 mod fields;
@@ -46,6 +47,7 @@ pub use connection_string::{
 };
 pub use envelope::NumberedErrorBody;
 pub use error::{ErrorBody, ErrorCode, HubAnswer};
+pub use event_hub_endpoint::{AMQPS_PORT, EventHubEndpoint, EventHubEndpointError};
 pub use export::{ExportImportDevice, ImportMode, Properties};
 pub use fields::FieldError;
 pub use identity::{Capabilities, ConnectionState, Device, Status};

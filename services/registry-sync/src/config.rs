@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::feed::FeedConfig;
+use crate::feed::{EventHubConfig, FeedConfig};
 use crate::secret::SecretRef;
 
 /// The prefix of environment variables, `HUBSHIFT_REGISTRY_SYNC_LISTEN`.
@@ -68,6 +68,9 @@ pub struct Config {
     /// Where hubs tell of their devices by Event Grid; nowhere without it.
     #[serde(default)]
     pub events: Option<FeedConfig>,
+    /// Event hubs that are read for news of hubs, their built-in endpoints among them.
+    #[serde(default)]
+    pub event_hubs: Vec<EventHubConfig>,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,

@@ -28,6 +28,6 @@ mod workflows;
 mod write;
 
 pub use config::{BackupStore, Config, ENV_PREFIX};
-pub use feed::FeedConfig;
+pub use feed::{EventHubConfig, FeedConfig};
 pub use secret::{NotARef, SecretError, SecretRef};
 pub use start::{Running, run, start};

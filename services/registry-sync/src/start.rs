@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::backup::Vault;
 use crate::config::Config;
 use crate::deps::Deps;
-use crate::feed::{self, DeliveryKey, FeedConfig};
+use crate::feed::{self, DeliveryKey, FeedConfig, event_hub};
 use crate::hubs::Hubs;
 use crate::reconcilers::{contact, every, housekeeping, sync, unknown};
 use crate::rpc;
@@ -76,6 +76,7 @@ pub async fn run(config: Config, cancel: CancellationToken) -> anyhow::Result<()
 /// that can't be had. Never for a database that is down.
 pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<Running> {
     let tls = config.tls.as_ref().map(|tls| tls.load()).transpose()?;
+    check_event_hubs(&config)?;
     let database = database(&config)?;
     let engine = engine(&config, &database);
     let deps = Arc::new(deps(config, &database, engine.nudge())?);
@@ -107,6 +108,7 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     let run = move |stop| engine.clone().run(stop);
     tasks.spawn("flow", fit.clone().while_fits(tasks.token(), run));
     reconcile(&deps, &fit, &ready, &tasks);
+    read_event_hubs(&deps, &fit, &tasks);
     Ok(Running {
         grpc_addr,
         admin_addr,
@@ -130,6 +132,15 @@ fn events(config: &FeedConfig) -> anyhow::Result<Events> {
         tls: config.tls.as_ref().map(ServerTls::load).transpose()?,
         key: DeliveryKey::new(&key),
     })
+}
+
+/// Refuses event hubs that could never be read.
+fn check_event_hubs(config: &Config) -> anyhow::Result<()> {
+    for entry in &config.event_hubs {
+        let what = || format!("event_hubs: that of {}/{}", entry.fleet, entry.hub);
+        event_hub::check(entry).with_context(what)?;
+    }
+    Ok(())
 }
 
 fn database(config: &Config) -> anyhow::Result<Database> {
@@ -214,4 +225,13 @@ fn reconcile(deps: &Arc<Deps>, fit: &Fit, ready: &Readiness, tasks: &Tasks) {
     };
     let tidy = move |stop| every("housekeeping", TIDY, stop, tidy.clone());
     tasks.spawn("housekeeping", fit.clone().while_fits(tasks.token(), tidy));
+}
+
+/// A reader for each event hub, for as long as the schema fits.
+fn read_event_hubs(deps: &Arc<Deps>, fit: &Fit, tasks: &Tasks) {
+    for entry in &deps.config.event_hubs {
+        let (deps, entry) = (deps.clone(), Arc::new(entry.clone()));
+        let read = move |stop| event_hub::run(deps.clone(), entry.clone(), stop);
+        tasks.spawn("event_hub", fit.clone().while_fits(tasks.token(), read));
+    }
 }

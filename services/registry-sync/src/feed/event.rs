@@ -4,9 +4,10 @@
 //! CloudEvents 1.0 is one event, or an array of them, with `specversion`, `type`, `time` and
 //! `data`. Deliveries may be late, repeated and out of order.
 
-use hubshift_azure::{device_id, wire_time};
+use hubshift_azure::wire_time;
 use serde_json::Value;
-use time::OffsetDateTime;
+
+use super::hint::{Hint, News};
 
 const CREATED: &str = "Microsoft.Devices.DeviceCreated";
 const DELETED: &str = "Microsoft.Devices.DeviceDeleted";
@@ -14,26 +15,16 @@ const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 
 /// What is in a delivery.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Delivery {
+pub(super) enum Delivery {
     /// Event Grid asks whether we want its events: it is answered with this code.
     Validation(String),
-    /// Events; those that say nothing of a registry are left out.
-    Events(Vec<DeviceEvent>),
-}
-
-/// A device that came or went.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct DeviceEvent {
-    /// The hub's own name, the first label of its host.
-    pub(crate) hub_name: String,
-    pub(crate) device_id: String,
-    pub(crate) is_deleted: bool,
-    pub(crate) time: OffsetDateTime,
+    /// Devices that came or went; what says nothing of a registry is left out.
+    Events(Vec<News>),
 }
 
 /// A delivery that cannot be read. Says nothing of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DeliveryError {
+pub(super) enum DeliveryError {
     /// The body is not JSON.
     #[error("the delivery is not JSON")]
     Json,
@@ -46,7 +37,7 @@ pub(crate) enum DeliveryError {
 }
 
 /// Reads a body.
-pub(crate) fn read(body: &[u8]) -> Result<Delivery, DeliveryError> {
+pub(super) fn read(body: &[u8]) -> Result<Delivery, DeliveryError> {
     let events = match serde_json::from_slice(body).map_err(|_| DeliveryError::Json)? {
         Value::Array(events) => events,
         event @ Value::Object(_) => vec![event],
@@ -69,7 +60,7 @@ fn validation_code(event: &Value) -> Option<String> {
 }
 
 /// The event's device; nothing if it is about something else.
-fn device(event: &Value) -> Result<Option<DeviceEvent>, DeliveryError> {
+fn device(event: &Value) -> Result<Option<News>, DeliveryError> {
     let is_deleted = match kind(event).ok_or(DeliveryError::Event)? {
         CREATED => false,
         DELETED => true,
@@ -78,13 +69,10 @@ fn device(event: &Value) -> Result<Option<DeviceEvent>, DeliveryError> {
     let found = || {
         let data = event.get("data")?;
         let time = text(event, "eventTime").or_else(|| text(event, "time"))?;
-        let device_id = text(data, "deviceId")?;
-        device_id::check(device_id).ok()?;
-        Some(DeviceEvent {
+        let time = wire_time::parse(time)?;
+        Some(News {
             hub_name: text(data, "hubName")?.to_owned(),
-            device_id: device_id.to_owned(),
-            is_deleted,
-            time: wire_time::parse(time)?,
+            hint: Hint::new(text(data, "deviceId")?, None, is_deleted, time)?,
         })
     };
     found().map(Some).ok_or(DeliveryError::Event)
@@ -134,11 +122,9 @@ mod tests {
                 panic!("{body}")
             };
             assert_eq!(events.len(), 1);
-            assert_eq!(
-                (events[0].hub_name.as_str(), events[0].device_id.as_str()),
-                ("acme", "d-1")
-            );
-            assert_eq!(events[0].is_deleted, is_deleted);
+            assert_eq!(events[0].hub_name, "acme");
+            assert_eq!(events[0].hint.key, "d-1");
+            assert_eq!(events[0].hint.is_deleted, is_deleted);
         }
     }
 

@@ -1,6 +1,5 @@
 //! The listener for deliveries.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -12,11 +11,12 @@ use axum::{Json, Router};
 use hubshift_domain::id::{FleetId, HubId};
 use serde_json::json;
 
-use super::event::{Delivery, DeviceEvent, read};
+use super::event::{Delivery, read};
+use super::hint::{self, News};
 use super::key::DeliveryKey;
+use super::name;
 use crate::deps::Deps;
 use crate::hubs::HubsError;
-use crate::store::hint::{self, NewHints};
 
 /// The largest delivery that Event Grid makes.
 const MAX_DELIVERY: usize = 1024 * 1024;
@@ -111,13 +111,8 @@ fn names(fleet: String, hub: String) -> Result<(FleetId, HubId), Refused> {
     Ok((fleet, hub))
 }
 
-/// Stores the news, then wakes the sync: an answer means that nothing of it is lost.
-async fn keep(
-    deps: &Deps,
-    fleet: &FleetId,
-    hub: &HubId,
-    events: Vec<DeviceEvent>,
-) -> Result<(), Refused> {
+/// Stores the news: an answer means that nothing of it is lost.
+async fn keep(deps: &Deps, fleet: &FleetId, hub: &HubId, news: Vec<News>) -> Result<(), Refused> {
     let row = deps
         .hubs
         .row(fleet, hub)
@@ -126,60 +121,13 @@ async fn keep(
             HubsError::Store(_) => Refused::Later,
             _ => Refused::NoHub,
         })?;
-    let name = row.host.split(['.', ':']).next().unwrap_or_default();
-    let is_ours = |event: &DeviceEvent| event.hub_name.eq_ignore_ascii_case(name);
-    if !events.iter().all(is_ours) {
+    let is_ours = |news: &News| name::is_of(&news.hub_name, &row.host);
+    if !news.iter().all(is_ours) {
         let text = format!("an event of another hub was sent to {hub}");
         return Err(Refused::Bad(text));
     }
-    if events.is_empty() {
-        return Ok(());
-    }
-    metrics::counter!("hubshift_registry_hints_total").increment(events.len() as u64);
-    hint::put(&deps.pool, fleet.as_str(), hub.as_str(), &latest(events))
+    let hints = news.into_iter().map(|news| news.hint).collect();
+    hint::keep(deps, fleet, hub, hints)
         .await
-        .map_err(|_| Refused::Later)?;
-    deps.sync.notify_one();
-    Ok(())
-}
-
-/// One hint per device: the latest.
-fn latest(events: Vec<DeviceEvent>) -> NewHints {
-    let mut by_device: BTreeMap<String, DeviceEvent> = BTreeMap::new();
-    for event in events {
-        let is_newer = by_device
-            .get(&event.device_id)
-            .is_none_or(|known| known.time <= event.time);
-        if is_newer {
-            by_device.insert(event.device_id.clone(), event);
-        }
-    }
-    let mut hints = NewHints::default();
-    for (device, event) in by_device {
-        hints.devices.push(device);
-        hints.deleted.push(event.is_deleted);
-        hints.times.push(event.time);
-    }
-    hints
-}
-
-#[cfg(test)]
-mod tests {
-    use time::macros::datetime;
-
-    use super::*;
-
-    #[test]
-    fn of_two_events_of_a_device_the_later_one_counts() {
-        let event = |is_deleted, minute: u8| DeviceEvent {
-            hub_name: "acme".into(),
-            device_id: "d".into(),
-            is_deleted,
-            time: datetime!(2026-11-27 12:00 UTC)
-                .replace_minute(minute)
-                .unwrap(),
-        };
-        let hints = latest(vec![event(true, 5), event(false, 4)]);
-        assert_eq!((hints.devices.len(), hints.deleted), (1, vec![true]));
-    }
+        .map_err(|_| Refused::Later)
 }

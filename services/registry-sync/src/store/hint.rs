@@ -4,7 +4,7 @@ use hubshift_store::StoreError;
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
-/// What a hub said of devices, in columns.
+/// What a hub said of devices and modules, in columns. A module stands there as `device/module`.
 #[derive(Debug, Default)]
 pub(crate) struct NewHints {
     pub(crate) devices: Vec<String>,

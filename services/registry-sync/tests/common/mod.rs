@@ -57,7 +57,12 @@ pub(crate) struct World {
 impl World {
     /// Both hubs are empty and connected. Passes run only when a test asks for them.
     pub(crate) async fn start() -> Self {
-        Self::start_with(1.0, |east| east, |west| west).await
+        Self::start_with_config("").await
+    }
+
+    /// The same, with more at the end of the service's configuration.
+    pub(crate) async fn start_with_config(more: &str) -> Self {
+        Self::start_as(1.0, more, |east| east, |west| west).await
     }
 
     /// As [`World::start`], with hubs of other options, whose quotas are counted by a clock that is
@@ -67,12 +72,21 @@ impl World {
         east: impl FnOnce(Options) -> Options,
         west: impl FnOnce(Options) -> Options,
     ) -> Self {
+        Self::start_as(budget_speed, "", east, west).await
+    }
+
+    async fn start_as(
+        budget_speed: f64,
+        more: &str,
+        east: impl FnOnce(Options) -> Options,
+        west: impl FnOnce(Options) -> Options,
+    ) -> Self {
         let database = Database::fresh().await.unwrap();
         let admin = database.connect(Role::Superuser).await.unwrap();
         let files = tempfile::tempdir().unwrap();
         authority::reign(&admin).await;
         let cancel = CancellationToken::new();
-        let config = config(&database.registry_url(), files.path(), budget_speed);
+        let config = config(&database.registry_url(), files.path(), budget_speed, more);
         let service = start(config, cancel.clone()).await.unwrap();
         let endpoint = Endpoint {
             url: format!("http://{}", service.grpc_addr),
@@ -402,7 +416,7 @@ async fn serves(channel: &GrpcChannel) {
 }
 
 /// Keys and backup stores, `east` and `west`, are below `files`.
-fn config(database_url: &str, files: &Path, budget_speed: f64) -> Config {
+fn config(database_url: &str, files: &Path, budget_speed: f64, more: &str) -> Config {
     let text = format!(
         "listen = '127.0.0.1:0'
          database_url = '{database_url}'
@@ -415,8 +429,9 @@ fn config(database_url: &str, files: &Path, budget_speed: f64) -> Config {
          create_keys = true
          sync_interval = '1h'
          connect_timeout = '5s'
-         hub_budget_speed = {budget_speed}
-         events = {{ listen = '127.0.0.1:0', key = 'file:{0}/events.key' }}",
+         hub_budget_speed = {budget_speed:?}
+         events = {{ listen = '127.0.0.1:0', key = 'file:{0}/events.key' }}
+         {more}",
         files.display()
     );
     std::fs::write(files.join("events.key"), EVENTS_KEY).unwrap();
