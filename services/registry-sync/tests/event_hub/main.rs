@@ -95,7 +95,7 @@ async fn a_connection_that_broke_is_taken_up_again() {
 async fn a_wrong_key_is_reported_and_not_shown() {
     let log = log::capture();
     let events = EventHub::start(KEY).await;
-    let world = World::start_with(&events.config_with_key("canary-of-nobody")).await;
+    let world = World::start_with_config(&events.config_with_key("canary-of-nobody")).await;
     let is_told = || async { log::text(log).contains("refuses the policy or its key") };
     assert!(eventually(PATIENCE, is_told).await);
     assert_eq!(events.logins(), 0);
