@@ -98,6 +98,28 @@ async fn a_flood_of_deletions_is_stopped_like_any_other() {
     assert!(world.west.get("d-000").await.is_some());
 }
 
+#[tokio::test]
+async fn deletions_that_are_heard_of_one_by_one_are_stopped_as_well() {
+    let world = World::start().await;
+    world.east.create_many(20).await;
+    world.pass(true).await;
+    for number in 0..10 {
+        let id = format!("d-{number:03}");
+        world.east.delete(&id).await;
+        told(&world, &json!([event("DeviceDeleted", &id)])).await;
+        let is_followed = || async { hints(&world).await == 0 };
+        assert!(eventually(PATIENCE, is_followed).await);
+    }
+    let is_blocked = || async { world.status_of("west").await.blocked == "MASS_DELETE" };
+    assert!(eventually(PATIENCE, is_blocked).await);
+    let mut left = 0;
+    for number in 0..10 {
+        let found = world.west.get(&format!("d-{number:03}")).await;
+        left += usize::from(found.is_some());
+    }
+    assert!(left >= 5, "{left} are left");
+}
+
 async fn hints(world: &World) -> i64 {
     sqlx::query_scalar("select count(*) from registry.hint")
         .fetch_one(&world.admin)

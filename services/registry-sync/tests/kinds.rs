@@ -334,3 +334,26 @@ async fn a_merge_compares_modules_and_configurations_by_their_keys() {
     assert_eq!(refused.unwrap_err().code(), tonic::Code::InvalidArgument);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_fleet_that_is_gone_is_stopped_however_many_modules_it_had() {
+    let world = World::start().await;
+    world.east.create_many(6).await;
+    for device in 0..6 {
+        for number in 0..10 {
+            let key = format!("d-{device:03}/m{number}");
+            world.east.create(&module(&key)).await;
+        }
+    }
+    world.pass(true).await;
+    for device in 0..6 {
+        world.east.delete(&format!("d-{device:03}")).await;
+    }
+    for _ in 0..3 {
+        let done = world.pass(false).await;
+        assert_eq!(done.deleted_count, 0, "{done:?}");
+    }
+    assert_eq!(world.status_of("west").await.blocked, "MASS_DELETE");
+    assert!(world.west.get("d-000").await.is_some());
+    world.stop().await;
+}

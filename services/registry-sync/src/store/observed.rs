@@ -330,23 +330,6 @@ pub(crate) async fn digest(
     Ok((row.count, digest_of_bits(row.digest.as_deref())?))
 }
 
-/// How many records a hub holds.
-pub(crate) async fn count(
-    executor: impl PgExecutor<'_>,
-    fleet: &str,
-    hub: &str,
-) -> Result<i64, StoreError> {
-    let count = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from registry.observed
-            where fleet_id = $1 and hub_id = $2 and missing_count = 0"#,
-        fleet,
-        hub
-    )
-    .fetch_one(executor)
-    .await?;
-    Ok(count)
-}
-
 /// How many devices a hub holds, without modules and configurations.
 pub(crate) async fn device_count(
     executor: impl PgExecutor<'_>,

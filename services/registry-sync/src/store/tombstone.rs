@@ -187,6 +187,8 @@ pub(crate) struct Absent {
     pub(crate) has_tombstone: bool,
     /// Whether it is a module that went with its device.
     pub(crate) went_along: bool,
+    /// Whether it is a module whose device is missing for the first time: it is gone when that is.
+    pub(crate) waits: bool,
 }
 
 /// What is absent at a hub from two complete scans in a row, by id.
@@ -206,7 +208,12 @@ pub(crate) async fn absent_twice(
                       and not exists (select from registry.observed d
                                        where d.fleet_id = $1 and d.hub_id = $2
                                          and d.device_id = split_part(o.device_id, '/', 1)
-                                         and d.missing_count = 0) as "went_along!"
+                                         and d.missing_count = 0) as "went_along!",
+                  strpos(o.device_id, '/') > 1
+                      and exists (select from registry.observed d
+                                   where d.fleet_id = $1 and d.hub_id = $2
+                                     and d.device_id = split_part(o.device_id, '/', 1)
+                                     and d.missing_count = 1) as "waits!"
              from registry.observed o
             where o.fleet_id = $1 and o.hub_id = $2 and o.missing_count >= 2
             order by o.device_id"#,

@@ -52,6 +52,6 @@ async fn what_was_read_before_a_hub_asked_for_a_pause_is_kept() {
     let done = scan.read(&work, devices).await.unwrap();
     assert_eq!(done, (Turn::More, None));
     assert_eq!(hub.refused(), 2, "no call begins after one was throttled");
-    let count = store::observed::count(&world.deps.pool, "acme", "east").await;
-    assert_eq!(count.unwrap(), 12);
+    let held = store::kinds::held(&world.deps.pool, "acme", "east").await;
+    assert_eq!(held.unwrap().devices, 12);
 }
