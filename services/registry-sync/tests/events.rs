@@ -7,6 +7,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::hubs::{device, sas};
 use common::{EVENTS_KEY, PATIENCE, World};
 use hubshift_testkit::eventually;
@@ -14,6 +16,9 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// The emulated hub's own name: the first label of its host.
 const HUB_NAME: &str = "127";
@@ -118,6 +123,28 @@ async fn deletions_that_are_heard_of_one_by_one_are_stopped_as_well() {
         left += usize::from(found.is_some());
     }
     assert!(left >= 5, "{left} are left");
+}
+
+/// Or whoever finds the listener could have it keep megabytes for as long as he likes.
+#[tokio::test]
+async fn nothing_is_read_of_who_does_not_know_the_key() {
+    let world = World::start().await;
+    let url = world.events_url("east");
+    let (host, path) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .unwrap();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    // A body is announced and never sent.
+    let head = format!(
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\nx-hubshift-key: wrong\r\n\
+         content-type: application/json\r\ncontent-length: 1000000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    let read = timeout(Duration::from_secs(5), stream.read_exact(&mut answer)).await;
+    read.expect("no answer before the body").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
 }
 
 async fn hints(world: &World) -> i64 {

@@ -1,10 +1,13 @@
 //! The listener for deliveries.
+//!
+//! Kept true: of who does not show the key nothing is read but the head of the request.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -29,13 +32,23 @@ struct Feed {
 
 /// The routes.
 pub(crate) fn router(deps: Arc<Deps>, key: DeliveryKey) -> Router {
+    let feed = Feed { deps, key };
     Router::new()
         .route(
             "/v1/fleets/{fleet}/hubs/{hub}/events",
             post(deliver).options(handshake),
         )
         .layer(DefaultBodyLimit::max(MAX_DELIVERY))
-        .with_state(Feed { deps, key })
+        .layer(from_fn_with_state(feed.clone(), keyed))
+        .with_state(feed)
+}
+
+/// Lets nobody in who does not show the key, before a body is read.
+async fn keyed(State(feed): State<Feed>, request: Request, next: Next) -> Response {
+    if !feed.key.is_shown(request.headers(), request.uri()) {
+        return Refused::Key.into_response();
+    }
+    next.run(request).await
 }
 
 /// Why a delivery was not taken. Event Grid repeats 5xx, and gives the others up.
@@ -71,13 +84,8 @@ impl IntoResponse for Refused {
 async fn deliver(
     State(feed): State<Feed>,
     Path((fleet, hub)): Path<(String, String)>,
-    uri: Uri,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refused> {
-    if !feed.key.is_shown(&headers, &uri) {
-        return Err(Refused::Key);
-    }
     match read(&body).map_err(|error| Refused::Bad(error.to_string()))? {
         Delivery::Validation(code) => {
             Ok(Json(json!({ "validationResponse": code })).into_response())
@@ -91,10 +99,7 @@ async fn deliver(
 }
 
 /// The handshake of CloudEvents: whoever knows the key may deliver.
-async fn handshake(State(feed): State<Feed>, uri: Uri, headers: HeaderMap) -> Response {
-    if !feed.key.is_shown(&headers, &uri) {
-        return Refused::Key.into_response();
-    }
+async fn handshake(headers: HeaderMap) -> Response {
     let Some(origin) = headers.get("webhook-request-origin") else {
         return Refused::Bad("WebHook-Request-Origin is missing".to_owned()).into_response();
     };
