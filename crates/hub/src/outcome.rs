@@ -29,6 +29,12 @@ pub enum Rejection {
     /// The parent with this id is not at the hub, or is not one that can have children.
     #[error("its parent {0} is not at the hub, or cannot have children")]
     ParentMissing(String),
+    /// It is a module, and its device is disabled: until that is enabled again, nobody with a shared
+    /// access policy reads or writes it.
+    #[error(
+        "modules of a disabled device can be neither read nor written under a shared access policy"
+    )]
+    DeviceDisabled,
     /// The etag is no longer the current one.
     #[error("the etag is no longer current")]
     PreconditionFailed,

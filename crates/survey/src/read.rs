@@ -71,7 +71,7 @@ pub async fn keys_differ(
 /// A key that a hub will not show alone (a module of a disabled device) counts as not there.
 async fn get(hub: &dyn Hub, key: &str) -> Result<Option<HubDevice>, HubError> {
     match hub.get(key).await.into_result() {
-        Err(HubError::Rejected(Rejection::Invalid(_))) => Ok(None),
+        Err(HubError::Rejected(Rejection::Invalid(_) | Rejection::DeviceDisabled)) => Ok(None),
         other => other,
     }
 }

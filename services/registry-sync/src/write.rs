@@ -32,7 +32,7 @@ use crate::observe::{self, Observed, device_write};
 use crate::seal::FleetKeys;
 use crate::store;
 
-pub(crate) use classify::PARENT_MISSING;
+pub(crate) use classify::{DEVICE_DISABLED, PARENT_MISSING};
 pub(crate) use effect::effect;
 pub(crate) use readback::{RereadError, reread};
 pub(crate) use recorded::{Recorded, perform, record};

@@ -89,9 +89,10 @@ pub(super) async fn update(
     let identity = match identity_etag {
         Some(etag) => {
             let body = convert::module_body(name.device, name.module, &write.identity)?;
-            Some(put_module(call, name, &body, Some(etag)).await?)
+            put_module(call, name, &body, Some(etag)).await?
         }
-        None => None,
+        // Read before the twin is written: a module that cannot be read is not written either.
+        None => get_module(call, name).await?,
     };
     let written = EtagPair {
         identity: identity_etag.cloned(),
@@ -173,10 +174,7 @@ async fn explained(call: &Call<'_>, device: &str, error: HubError) -> HubError {
         return error;
     }
     match get_identity(call, device).await {
-        Ok(found) if found.status == Some(Status::Disabled) => invalid(
-            "modules of a disabled device can be neither read nor written under a shared access \
-             policy",
-        ),
+        Ok(found) if found.status == Some(Status::Disabled) => Rejection::DeviceDisabled.into(),
         Ok(_) => error,
         Err(HubError::Rejected(Rejection::NotFound)) => Rejection::NotFound.into(),
         Err(other) => other,
@@ -202,17 +200,13 @@ async fn read_pair(
     }
 }
 
-/// Reads the part that was not written.
+/// Reads the twin if it was not written.
 async fn read_rest(
     call: &Call<'_>,
     name: Name<'_>,
-    identity: Option<Module>,
+    identity: Module,
     twin: Option<WireTwin>,
 ) -> Result<HubDevice, HubError> {
-    let identity = match identity {
-        Some(identity) => identity,
-        None => get_module(call, name).await?,
-    };
     let twin = match twin {
         Some(twin) => twin,
         None => get_twin(call, &name.twin_path()).await?,

@@ -12,6 +12,7 @@ use hubshift_domain::hub_state::{HubState, Purpose};
 use hubshift_domain::id::{HubId, RecordKey};
 use hubshift_domain::identity::{Fingerprint, Incarnation};
 use hubshift_domain::merge::{Side, Tombstone, TombstoneReason};
+use hubshift_hub::{HubError, Rejection};
 use hubshift_store::{StoreError, commit};
 
 use crate::authority::{FORGOTTEN, FleetView};
@@ -25,8 +26,12 @@ use crate::store::tombstone::NewTombstone;
 use crate::store::{self, divergence};
 use crate::workflows::trouble::is_unreadable;
 use crate::write::{
-    PARENT_MISSING, RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, effect, reread, write,
+    DEVICE_DISABLED, PARENT_MISSING, RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, effect,
+    reread, write,
 };
+
+/// Planned again, it is left out for as long as it is so.
+const OUT_OF_REACH: &str = "is a module of a disabled one";
 
 /// One key of a merge.
 #[derive(Debug, Clone)]
@@ -204,6 +209,10 @@ impl Applier {
                 Err(Halt::Outcome(stale(cx, "changed meanwhile")))
             }
             Ok(WriteOutcome::Rejected {
+                reason: DEVICE_DISABLED,
+                ..
+            }) => Err(Halt::Outcome(stale(cx, OUT_OF_REACH))),
+            Ok(WriteOutcome::Rejected {
                 reason: "HUB_REFUSED" | "SECRET_UNREADABLE" | PARENT_MISSING,
                 message,
             }) => Err(Halt::Outcome(ItemOutcome::Rejected(format!(
@@ -303,6 +312,9 @@ async fn look(cx: &WriteCx, item: &Item) -> Result<Option<Observed>, Halt> {
     let read = reread(&cx.pool, &cx.keys, &*cx.hub, &cx.fleet, &cx.hub_id, device).await;
     read.map_err(|error| match error {
         RereadError::Store(error) | RereadError::Key(KeyError::Store(error)) => error.into(),
+        RereadError::Hub(HubError::Rejected(Rejection::DeviceDisabled)) => {
+            Halt::Outcome(stale(cx, OUT_OF_REACH))
+        }
         RereadError::Hub(error) if is_unreadable(device, &error) => {
             Halt::Outcome(ItemOutcome::Rejected(format!("{}: {error}", cx.hub_id)))
         }

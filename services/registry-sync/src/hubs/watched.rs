@@ -91,6 +91,7 @@ fn trouble<T>(outcome: &Outcome<T>) -> Option<String> {
             Rejection::AlreadyExists
             | Rejection::NotFound
             | Rejection::ParentMissing(_)
+            | Rejection::DeviceDisabled
             | Rejection::PreconditionFailed
             | Rejection::Throttled { .. }
             | Rejection::Invalid(_) => None,

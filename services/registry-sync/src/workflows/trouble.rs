@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hubshift_domain::id::device_of_module;
+use hubshift_domain::id::is_device;
 use hubshift_flow::{Progress, StepError};
 use hubshift_hub::{HubError, Rejection};
 
@@ -55,10 +55,15 @@ impl Brake {
     }
 }
 
-/// Whether this is one module that the hub does not let be read, as it does with those of disabled
-/// devices, and no trouble with the hub.
+/// Whether this is one module or configuration that the hub does not let be read, as it does with
+/// the modules of disabled devices, or whose id we do not know how to say, and no trouble with the
+/// hub.
 pub(crate) fn is_unreadable(key: &str, error: &HubError) -> bool {
-    device_of_module(key).is_some() && matches!(error, HubError::Rejected(Rejection::Invalid(_)))
+    let refused = matches!(
+        error,
+        HubError::Rejected(Rejection::Invalid(_) | Rejection::DeviceDisabled)
+    );
+    refused && !is_device(key)
 }
 
 /// What to do about a call that a hub did not do: a pause, or an error of the step.
@@ -138,11 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_module_can_be_there_and_not_be_read() {
-        let refused = HubError::Rejected(Rejection::Invalid("disabled".into()));
+    fn only_what_is_no_device_can_be_there_and_not_be_read() {
+        let disabled = HubError::Rejected(Rejection::DeviceDisabled);
+        assert!(is_unreadable("d/m", &disabled));
+        let refused = HubError::Rejected(Rejection::Invalid("no such id".into()));
         assert!(is_unreadable("d/m", &refused));
         assert!(!is_unreadable("d", &refused));
-        assert!(!is_unreadable("/configurations/a", &refused));
+        // One id that we do not know stops no scan.
+        assert!(is_unreadable("/configurations/A", &refused));
         let closed = HubError::Rejected(Rejection::Unauthorized("no".into()));
         assert!(!is_unreadable("d/m", &closed));
     }

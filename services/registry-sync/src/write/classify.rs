@@ -11,6 +11,9 @@ use crate::observe::{self, Observed};
 /// Why a hub does not take a child yet: its parent is not there.
 pub(crate) const PARENT_MISSING: &str = "PARENT_MISSING";
 
+/// Why a hub does not take a module: its device is disabled.
+pub(crate) const DEVICE_DISABLED: &str = "DEVICE_DISABLED";
+
 /// What the call came back with; a deletion that was done has no device.
 pub(super) type Answer = Result<Option<HubDevice>, HubError>;
 
@@ -92,6 +95,7 @@ fn reason(rejection: &Rejection) -> &'static str {
         Rejection::NotFound => "DEVICE_NOT_FOUND",
         Rejection::PreconditionFailed => "ETAG_MISMATCH",
         Rejection::ParentMissing(_) => PARENT_MISSING,
+        Rejection::DeviceDisabled => DEVICE_DISABLED,
         Rejection::Unauthorized(_) => "HUB_UNAUTHORIZED",
         Rejection::Throttled { .. } => "HUB_THROTTLED",
         Rejection::Invalid(_) => "HUB_REFUSED",

@@ -13,7 +13,8 @@ use crate::pass::is_throttled;
 use crate::scan::CONCURRENCY;
 use crate::workflows::trouble::{Brake, THROTTLED, Turn, is_unreadable, reread_failed};
 use crate::write::{
-    PARENT_MISSING, RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, reread, write,
+    DEVICE_DISABLED, PARENT_MISSING, RereadError, Wanted, WriteCx, WriteOp, WriteOutcome, reread,
+    write,
 };
 
 /// What became of one device.
@@ -112,6 +113,10 @@ async fn copy_one(
             reason: PARENT_MISSING,
             ..
         }) => Ok(Copied::Orphan),
+        Ok(WriteOutcome::Rejected {
+            reason: DEVICE_DISABLED,
+            ..
+        }) => Ok(Copied::Left),
         Ok(WriteOutcome::Rejected {
             reason: reason @ "HUB_REFUSED",
             message,
