@@ -135,7 +135,7 @@ mod tests {
         let changed = |pointer: &str, value: Value| {
             let mut row = base.clone();
             *row.pointer_mut(pointer).unwrap() = value;
-            compare(&side(&[base.clone()]), &side(&[row])).different
+            compare(&side(std::slice::from_ref(&base)), &side(&[row])).different
         };
         let only = |field| {
             vec![Difference {
