@@ -11,7 +11,7 @@ use hubshift_shell::config::humane;
 use uuid::Uuid;
 
 use crate::commands::{backup, device, failover, fleet, hub, merge, metadata, sync};
-use crate::{demo, world};
+use crate::{demo, doctor, world};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,6 +60,19 @@ pub(crate) enum Command {
         args: demo::DemoArgs,
 
         /// How to print the report [default: table]
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        output: Option<OutputFormat>,
+    },
+    /// Looks at two hubs, without a service and without a write, and says what a move would take
+    #[command(
+        after_help = "Example:\n  hubshift doctor --source file:east.secret --target file:west.secret --target-tier S1:2\n\n\
+        Exit code 1 when something is to be decided before the target can follow."
+    )]
+    Doctor {
+        #[command(flatten)]
+        args: doctor::DoctorArgs,
+
+        /// How to print the page [default: table]
         #[arg(long, value_enum, value_name = "FORMAT")]
         output: Option<OutputFormat>,
     },

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod connect;
 mod demo;
+mod doctor;
 mod exit;
 mod output;
 mod world;
@@ -19,6 +20,7 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command, OutputFormat};
 use crate::commands::operate;
 use crate::exit::CliError;
+use crate::output::Output;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -39,6 +41,10 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Demo { args, output } => {
             let json = output.or(format) == Some(OutputFormat::Json);
             exit::own(Box::pin(demo::run(args, json)).await)
+        }
+        Command::Doctor { args, output } => {
+            let format = output.or(format).unwrap_or_default();
+            exit::of(Box::pin(doctor::run(args, Output::new(format, false))).await, format)
         }
         Command::Service(args) => exit::own(Box::pin(world::service::run(args)).await),
         Command::Fleet(group) => operate(group).await,

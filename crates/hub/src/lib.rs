@@ -24,8 +24,8 @@ mod setup;
 
 pub use auth::Login;
 pub use azure::{
-    AzureHub, AzureSettings, BadLine, Exported, FailedLine, HubSetupError, Kinds, export_line,
-    import_errors, import_line,
+    AzureHub, AzureSettings, BadLine, Exported, FailedLine, HubSetupError, Kinds, Rows,
+    export_line, import_errors, import_line,
 };
 pub use bulk::{BulkHub, Job, JobKind, JobStatus};
 pub use credentials::{Credentials, DamagedCredentials};

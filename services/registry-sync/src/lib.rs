@@ -29,5 +29,5 @@ mod write;
 
 pub use config::{BackupStore, Config, ENV_PREFIX};
 pub use feed::FeedConfig;
-pub use secret::{NotARef, SecretRef};
+pub use secret::{NotARef, SecretError, SecretRef};
 pub use start::{Running, run, start};

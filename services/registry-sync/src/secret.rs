@@ -24,7 +24,7 @@ pub struct NotARef;
 
 /// Why a secret can't be had. Names the reference, never what it holds.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SecretError {
+pub enum SecretError {
     /// The file can't be read.
     #[error("{} cannot be read", .path.display())]
     File {
@@ -44,7 +44,7 @@ pub(crate) enum SecretError {
 
 impl SecretRef {
     /// Reads the secret.
-    pub(crate) fn read(&self) -> Result<SecretString, SecretError> {
+    pub fn read(&self) -> Result<SecretString, SecretError> {
         let text = match self {
             Self::File(path) => {
                 std::fs::read_to_string(path).map_err(|source| SecretError::File {

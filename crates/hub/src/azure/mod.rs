@@ -15,6 +15,7 @@ mod line;
 mod listing;
 mod module;
 mod request;
+mod rows;
 mod settings;
 mod transport;
 mod wire;
@@ -27,6 +28,7 @@ use reqwest::Method;
 
 pub use kinds::Kinds;
 pub use line::{BadLine, Exported, FailedLine, export_line, import_errors, import_line};
+pub use rows::Rows;
 pub use settings::{AzureSettings, HubSetupError};
 
 use crate::bulk::BulkHub;
