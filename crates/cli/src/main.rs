@@ -44,7 +44,10 @@ async fn run(cli: Cli) -> ExitCode {
         }
         Command::Doctor { args, output } => {
             let format = output.or(format).unwrap_or_default();
-            exit::of(Box::pin(doctor::run(args, Output::new(format, false))).await, format)
+            exit::of(
+                Box::pin(doctor::run(args, Output::new(format, false))).await,
+                format,
+            )
         }
         Command::Service(args) => exit::own(Box::pin(world::service::run(args)).await),
         Command::Fleet(group) => operate(group).await,

@@ -1,10 +1,6 @@
 //! `hubshift doctor` on two emulated hubs with every kind of difference between them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may panic"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::process::Stdio;
@@ -198,7 +194,11 @@ async fn every_kind_of_difference_is_named_and_nothing_is_written() {
     ] {
         let found = page["different"].as_array().unwrap().iter();
         let mut found = found.filter(|found| found["key"] == key);
-        assert_eq!(found.next().map(|it| &it["fields"]), Some(&fields), "{text}");
+        assert_eq!(
+            found.next().map(|it| &it["fields"]),
+            Some(&fields),
+            "{text}"
+        );
     }
     assert_eq!(page["keys"]["differing"], json!(["differs-keys"]));
     assert_eq!(page["scopes"][0]["key"], "gate");

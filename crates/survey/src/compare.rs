@@ -162,7 +162,10 @@ mod tests {
             &side(&[json!({"deviceId": "a"}), json!({"deviceId": "b"})]),
             &side(&[json!({"deviceId": "b"}), json!({"deviceId": "c"})]),
         );
-        assert_eq!((found.missing, found.extra), (vec!["a".into()], vec!["c".into()]));
+        assert_eq!(
+            (found.missing, found.extra),
+            (vec!["a".into()], vec!["c".into()])
+        );
         assert_eq!(found.equal, 1);
     }
 
@@ -174,6 +177,10 @@ mod tests {
         };
         let found = compare(&side(&[edge("1")]), &side(&[edge("2")]));
         assert_eq!((found.equal, found.scopes.len()), (1, 1));
-        assert!(compare(&side(&[edge("1")]), &side(&[edge("1")])).scopes.is_empty());
+        assert!(
+            compare(&side(&[edge("1")]), &side(&[edge("1")]))
+                .scopes
+                .is_empty()
+        );
     }
 }

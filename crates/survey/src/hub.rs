@@ -131,7 +131,10 @@ fn error(what: &'static str, source: HubError) -> SurveyError {
 
 fn is_running(job: &Value) -> bool {
     let status = job.get("status").and_then(Value::as_str);
-    matches!(status, Some("enqueued" | "queued" | "scheduled" | "running"))
+    matches!(
+        status,
+        Some("enqueued" | "queued" | "scheduled" | "running")
+    )
 }
 
 fn name(configuration: &Value) -> Option<String> {

@@ -35,8 +35,7 @@ pub async fn confirm(
         .cloned()
         .chain(different.take(limit))
         .collect();
-    let findings =
-        comparison.missing.len() + comparison.extra.len() + comparison.different.len();
+    let findings = comparison.missing.len() + comparison.extra.len() + comparison.different.len();
     let checked = Checked {
         read: keys.len() as u64,
         unread: findings.saturating_sub(keys.len()) as u64,

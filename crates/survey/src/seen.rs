@@ -52,7 +52,8 @@ impl Seen {
         let desired = twin.plain_desired();
         let iot_edge = twin.capabilities.unwrap_or_default().iot_edge;
         let above = if iot_edge {
-            twin.parent_scopes.and_then(|scopes| scopes.into_iter().next())
+            twin.parent_scopes
+                .and_then(|scopes| scopes.into_iter().next())
         } else {
             twin.device_scope.clone()
         };
@@ -65,7 +66,10 @@ impl Seen {
             thumbprints: [prints.primary_thumbprint, prints.secondary_thumbprint],
             iot_edge,
             scope: twin.device_scope,
-            parent: above.as_deref().and_then(device_of_scope).map(str::to_owned),
+            parent: above
+                .as_deref()
+                .and_then(device_of_scope)
+                .map(str::to_owned),
             tags: Print::of(&twin.tags.unwrap_or_default()),
             desired: Print::of(&desired),
             reports: reported.as_ref().is_some_and(has_own),
@@ -109,9 +113,11 @@ mod tests {
         let leaf = sample(json!({"deviceId": "leaf", "status": "enabled",
             "deviceScope": "ms-azure-iot-edge://gate-1-637", "parentScopes": []}));
         assert_eq!(leaf.1.parent.as_deref(), Some("gate-1"));
-        let edge = sample(json!({"deviceId": "inner", "capabilities": {"iotEdge": true},
+        let edge = sample(
+            json!({"deviceId": "inner", "capabilities": {"iotEdge": true},
             "deviceScope": "ms-azure-iot-edge://inner-638",
-            "parentScopes": ["ms-azure-iot-edge://outer-637"]}));
+            "parentScopes": ["ms-azure-iot-edge://outer-637"]}),
+        );
         assert_eq!(edge.1.parent.as_deref(), Some("outer"));
         let alone = sample(json!({"deviceId": "d"}));
         assert_eq!(alone.1.parent, None);

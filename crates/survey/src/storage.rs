@@ -31,7 +31,9 @@ pub fn storage_access(uri: &Secret) -> StorageAccess {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
     let allowed = parameter("sp").unwrap_or_default();
-    let lacking = NEEDED.iter().filter(|(letter, _)| !allowed.contains(*letter));
+    let lacking = NEEDED
+        .iter()
+        .filter(|(letter, _)| !allowed.contains(*letter));
     StorageAccess {
         lacks: lacking.map(|(_, name)| *name).collect(),
         ends: parameter("se").map(|ends| ends.replace("%3A", ":").replace("%3a", ":")),

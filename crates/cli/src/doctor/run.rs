@@ -11,7 +11,6 @@ use hubshift_survey::{
     Comparison, Quota, Reading, Side, SurveyError, compare, confirm, keys_differ, look, losses,
     storage_access, times,
 };
-use secrecy::ExposeSecret as _;
 
 use super::args::{DoctorArgs, TierUnits};
 use super::report::{Finding, HubReport, KeyCheck, Report};
@@ -35,8 +34,18 @@ pub(crate) async fn run(args: DoctorArgs, output: Output) -> Result<(), CliError
 
 async fn survey(args: &DoctorArgs, progress: &mut Progress) -> Result<Report, CliError> {
     let share = f64::from(args.share) / 100.0;
-    let source = open(&args.source, args.source_ca.as_ref(), args.source_tier, share)?;
-    let target = open(&args.target, args.target_ca.as_ref(), Some(args.target_tier), share)?;
+    let source = open(
+        &args.source,
+        args.source_ca.as_ref(),
+        args.source_tier,
+        share,
+    )?;
+    let target = open(
+        &args.target,
+        args.target_ca.as_ref(),
+        Some(args.target_tier),
+        share,
+    )?;
     let here = read(&source, "source", progress).await?;
     let there = read(&target, "target", progress).await?;
     let mut comparison = compare(&here.side, &there.side);
@@ -46,11 +55,15 @@ async fn survey(args: &DoctorArgs, progress: &mut Progress) -> Result<Report, Cl
     progress.step("comparing keys");
     let sample = sample(&here.side, &comparison, args.sample);
     let differing = keys_differ(&sample, &source.hub, &target.hub);
-    let differing = differing.await.map_err(|error| failed("both hubs", &error))?;
+    let differing = differing
+        .await
+        .map_err(|error| failed("both hubs", &error))?;
     let storage = args.job_container.as_ref().map(secret).transpose()?;
     let storage = storage.as_ref().map(storage_access);
     let devices = here.side.keys().filter(|key| !key.contains('/')).count() as u64;
-    let with_jobs = storage.as_ref().is_some_and(|access| access.lacks.is_empty());
+    let with_jobs = storage
+        .as_ref()
+        .is_some_and(|access| access.lacks.is_empty());
     let quota = Quota {
         tier: args.target_tier.tier,
         units: args.target_tier.units,
@@ -113,14 +126,18 @@ fn open(
 }
 
 fn secret(reference: &SecretRef) -> Result<Secret, CliError> {
-    let text = reference.read().map_err(|error| CliError::usage(error.to_string()))?;
-    Ok(Secret::new(text.expose_secret()))
+    let text = reference.read();
+    text.map(Secret::from)
+        .map_err(|error| CliError::usage(error.to_string()))
 }
 
 async fn read(opened: &Opened, side: &str, progress: &mut Progress) -> Result<Reading, CliError> {
     let progress = std::cell::RefCell::new(progress);
     let tell = |count: usize| {
-        let text = format!("reading the {side}, {}: {count} devices and modules", opened.host);
+        let text = format!(
+            "reading the {side}, {}: {count} devices and modules",
+            opened.host
+        );
         progress.borrow_mut().step(text);
     };
     look(&opened.hub, tell).await.map_err(|error| match error {

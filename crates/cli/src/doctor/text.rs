@@ -69,8 +69,14 @@ fn differences(report: &Report) -> String {
         .line("different", report.different.len())
         .line("not asked again", unconfirmed)
         .line("keys", keys)
-        .line("configurations missing", report.configurations_missing.join(", "))
-        .line("configurations extra", report.configurations_extra.join(", "))
+        .line(
+            "configurations missing",
+            report.configurations_missing.join(", "),
+        )
+        .line(
+            "configurations extra",
+            report.configurations_extra.join(", "),
+        )
         .text()
 }
 
@@ -103,7 +109,11 @@ fn field_name(field: &hubshift_survey::Field) -> String {
 }
 
 fn scopes(report: &Report) -> String {
-    let keys: Vec<String> = report.scopes.iter().map(|change| change.key.clone()).collect();
+    let keys: Vec<String> = report
+        .scopes
+        .iter()
+        .map(|change| change.key.clone())
+        .collect();
     names("edge scopes that will change", &keys, report.shown)
 }
 

@@ -85,9 +85,7 @@ fn with_desired(
 type Wanted<'a> = (&'a str, Map<String, Value>);
 
 /// The desired properties of each module that is named. The Edge agent must be.
-fn desired_of_modules(
-    modules: &Map<String, Value>,
-) -> Result<Vec<Wanted<'_>>, Refusal> {
+fn desired_of_modules(modules: &Map<String, Value>) -> Result<Vec<Wanted<'_>>, Refusal> {
     let [agent, _] = SYSTEM_MODULES;
     if !modules.contains_key(agent) {
         return Err(invalid("modulesContent has no $edgeAgent"));
