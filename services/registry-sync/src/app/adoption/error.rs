@@ -35,7 +35,7 @@ pub(crate) enum AdoptionError {
         task: String,
     },
     /// The hub must not be written.
-    #[error("hub {hub} is {state}; extras are touched at a syncing or ready hub only")]
+    #[error("hub {hub} is {state}; only a standby is adopted, and written once it is syncing")]
     NotStandby {
         /// The hub.
         hub: HubId,
