@@ -27,6 +27,8 @@ pub(crate) mod clients {
     pub(crate) type Fleets = concierge::fleet_service_client::FleetServiceClient<GrpcChannel>;
     pub(crate) type Failovers =
         concierge::failover_service_client::FailoverServiceClient<GrpcChannel>;
+    pub(crate) type Adoptions =
+        registry::adoption_service_client::AdoptionServiceClient<GrpcChannel>;
     pub(crate) type Backups = registry::backup_service_client::BackupServiceClient<GrpcChannel>;
     pub(crate) type Connections =
         registry::connection_service_client::ConnectionServiceClient<GrpcChannel>;

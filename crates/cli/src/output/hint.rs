@@ -17,6 +17,19 @@ const HINTS: &[(&str, &str)] = &[
         "the kind of hub that is known is `azure`",
     ),
     (
+        "ADOPTION_ACTIVE",
+        "`hubshift sync task ID --wait` follows the task that the message names",
+    ),
+    (
+        "ADOPTION_APPLIED",
+        "`hubshift adopt show PLAN --extras` shows what became of each; `adopt plan HUB` plans anew",
+    ),
+    ("ADOPTION_EXPIRED", "`hubshift adopt plan HUB` plans anew"),
+    (
+        "ADOPTION_NOT_FOUND",
+        "`hubshift adopt plan HUB` makes one; name its hub with --hub",
+    ),
+    (
         "BACKUP_CORRUPT",
         "use another one of `hubshift backup list`, and take a new backup",
     ),
@@ -79,6 +92,14 @@ const HINTS: &[(&str, &str)] = &[
     (
         "ETAG_MISMATCH",
         "it changed since it was read: read it again, then repeat",
+    ),
+    (
+        "EXTRAS_LEFT",
+        "`hubshift adopt show PLAN --extras` says why; `adopt plan HUB` plans them anew",
+    ),
+    (
+        "EXTRAS_NOT_ACKNOWLEDGED",
+        "--acknowledge takes `extra_count` of the plan: `hubshift adopt show PLAN` has it",
     ),
     (
         "FAILOVER_ACTIVE",

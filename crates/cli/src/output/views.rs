@@ -3,6 +3,7 @@
 //! Kept true: every field of a struct is always there, `null` or empty when it is not set, so that
 //! a program never has to ask whether a key exists.
 
+mod adoption;
 mod backup;
 mod connection;
 mod device;
@@ -23,6 +24,7 @@ use prost_types::Timestamp;
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
+pub(crate) use adoption::{AdoptionPlanView, ExtraView};
 pub(crate) use backup::{BackupCheckView, BackupView};
 pub(crate) use connection::{ConnectionTestView, ConnectionView, HubConnectionView};
 pub(crate) use device::{CredentialsView, DeletedView, DeviceView};

@@ -1,5 +1,6 @@
 //! The wire: one file per service. Handlers convert, call, convert.
 
+pub(crate) mod adoption;
 pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod connection;

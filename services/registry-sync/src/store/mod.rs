@@ -1,5 +1,6 @@
 //! The SQL of schema `registry`, one file per table. Reads of `authority` stand in their own file.
 
+pub(crate) mod adoption;
 pub(crate) mod authority;
 pub(crate) mod backup;
 pub(crate) mod base;

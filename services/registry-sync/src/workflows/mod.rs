@@ -1,5 +1,7 @@
 //! Durable work: each file is one kind of task. A task's state keeps its [`report::Report`].
 
+pub(crate) mod adoption;
+pub(crate) mod adoption_plan;
 pub(crate) mod backup;
 pub(crate) mod drain;
 pub(crate) mod pass;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hubshift_api::pb::registry as pb;
+use hubshift_api::pb::registry::adoption_service_client::AdoptionServiceClient;
 use hubshift_api::pb::registry::backup_service_client::BackupServiceClient;
 use hubshift_api::pb::registry::connection_service_client::ConnectionServiceClient;
 use hubshift_api::pb::registry::device_service_client::DeviceServiceClient;
@@ -48,6 +49,7 @@ pub(crate) struct World {
     pub(crate) connections: ConnectionServiceClient<GrpcChannel>,
     pub(crate) devices: DeviceServiceClient<GrpcChannel>,
     pub(crate) backups: BackupServiceClient<GrpcChannel>,
+    pub(crate) adoptions: AdoptionServiceClient<GrpcChannel>,
     pub(crate) files: TempDir,
     service: Running,
     cancel: CancellationToken,
@@ -103,7 +105,8 @@ impl World {
             replication: ReplicationServiceClient::new(channel.clone()),
             connections: ConnectionServiceClient::new(channel.clone()),
             devices: DeviceServiceClient::new(channel.clone()),
-            backups: BackupServiceClient::new(channel),
+            backups: BackupServiceClient::new(channel.clone()),
+            adoptions: AdoptionServiceClient::new(channel),
             files,
             service,
             cancel,
