@@ -5,6 +5,7 @@
 
 pub mod epoch;
 pub mod failover;
+pub mod fence;
 pub mod hub_state;
 pub mod id;
 pub mod identity;
