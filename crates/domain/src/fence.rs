@@ -65,6 +65,8 @@ pub struct Seen {
     pub is_open: bool,
     /// Whether no change of it is under way.
     pub is_settled: bool,
+    /// Whether the last change of it came to nothing, or to a part of what was ordered.
+    pub has_failed: bool,
 }
 
 /// What is to be done next.
@@ -96,7 +98,7 @@ pub fn action(recorded: Recorded, seen: Seen) -> Action {
         (Done, false) => Action::Rest,
         // Access and keys are changed by one order. Where access was off before it, that it is off
         // says nothing of the keys.
-        (Unknown, false) if recorded.was_open => Action::Conclude(Done),
+        (Unknown, false) if recorded.was_open && !seen.has_failed => Action::Conclude(Done),
         (Lifting, true) if is_quiet => Action::Conclude(Lifted),
         (Lifting, false) if is_quiet => Action::Reopen,
         (Requested | Unknown | Done, _) if is_quiet => Action::Shut,
@@ -154,10 +156,12 @@ mod tests {
     const OPEN: Seen = Seen {
         is_open: true,
         is_settled: true,
+        has_failed: false,
     };
     const SHUT: Seen = Seen {
         is_open: false,
         is_settled: true,
+        has_failed: false,
     };
 
     fn quiet(state: FenceState) -> Recorded {
@@ -198,6 +202,11 @@ mod tests {
         };
         assert_eq!(action(was_shut(quiet(Unknown)), SHUT), Action::Shut);
         assert_eq!(action(was_shut(loud(Unknown)), SHUT), Action::Look(LOOK));
+        let in_part = Seen {
+            has_failed: true,
+            ..SHUT
+        };
+        assert_eq!(action(quiet(Unknown), in_part), Action::Shut);
     }
 
     #[test]

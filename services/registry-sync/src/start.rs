@@ -32,6 +32,7 @@ use crate::rpc;
 use crate::seal::{Kek, Keyring};
 use crate::workflows::backup::BackupTask;
 use crate::workflows::drain::DrainTask;
+use crate::workflows::fence::FenceTask;
 use crate::workflows::pass::{PassTask, SyncTask};
 use crate::workflows::replay::ReplayTask;
 use crate::workflows::restore::RestoreTask;
@@ -170,6 +171,7 @@ fn services(deps: &Arc<Deps>, fit: &Fit, health: Health) -> GrpcServer {
         .add(rpc::device::server(deps.clone()))
         .add(rpc::replication::server(deps.clone()))
         .add(rpc::backup::server(deps.clone()))
+        .add(rpc::fence::server(deps.clone()))
         .reflection(true)
 }
 
@@ -183,6 +185,7 @@ fn workflows(engine: Engine, deps: &Arc<Deps>) -> Engine {
         .with(ReplayTask(deps.clone()))
         .with(BackupTask(deps.clone()))
         .with(RestoreTask(deps.clone()))
+        .with(FenceTask(deps.clone()))
 }
 
 /// The reconcilers, for as long as the schema fits.

@@ -18,8 +18,8 @@ use crate::deps::Deps;
 use crate::workflows::report::{Report, TaskResult};
 
 /// The kinds that callers start; the reconciler's own are not listed.
-pub(crate) const KINDS: [&str; 7] = [
-    "pass", "scan", "verify", "drain", "replay", "backup", "restore",
+pub(crate) const KINDS: [&str; 8] = [
+    "pass", "scan", "verify", "drain", "replay", "backup", "restore", "fence",
 ];
 
 /// Task ids are made of request ids within this name space.

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod drain;
+pub(crate) mod fence;
 pub(crate) mod pass;
 pub(crate) mod replay;
 pub(crate) mod report;
