@@ -42,7 +42,8 @@ pub(crate) enum HubCommand {
     },
     /// Shuts a hub out that a forced move left: public access off, policy keys regenerated
     #[command(after_help = "Example:\n  hubshift hub fence east\n\n\
-        Its connection must have a management_ref. Devices that are still attached there are cut off.")]
+        Its connection must have a management_ref. Devices that are still attached there are cut \
+        off.")]
     Fence {
         /// Slug of the hub
         hub: String,
