@@ -6,6 +6,7 @@
 pub mod adoption;
 pub mod epoch;
 pub mod failover;
+pub mod fence;
 pub mod hub_state;
 pub mod id;
 pub mod identity;

@@ -34,6 +34,7 @@ use crate::workflows::adoption::AdoptionTask;
 use crate::workflows::adoption_plan::AdoptionPlanTask;
 use crate::workflows::backup::BackupTask;
 use crate::workflows::drain::DrainTask;
+use crate::workflows::fence::FenceTask;
 use crate::workflows::pass::{PassTask, SyncTask};
 use crate::workflows::replay::ReplayTask;
 use crate::workflows::restore::RestoreTask;
@@ -184,6 +185,7 @@ fn services(deps: &Arc<Deps>, fit: &Fit, health: Health) -> GrpcServer {
         .add(rpc::replication::server(deps.clone()))
         .add(rpc::backup::server(deps.clone()))
         .add(rpc::adoption::server(deps.clone()))
+        .add(rpc::fence::server(deps.clone()))
         .reflection(true)
 }
 
@@ -199,6 +201,7 @@ fn workflows(engine: Engine, deps: &Arc<Deps>) -> Engine {
         .with(RestoreTask(deps.clone()))
         .with(AdoptionPlanTask(deps.clone()))
         .with(AdoptionTask(deps.clone()))
+        .with(FenceTask(deps.clone()))
 }
 
 /// The reconcilers, for as long as the schema fits.

@@ -112,6 +112,10 @@ const HINTS: &[(&str, &str)] = &[
     ),
     ("FAILOVER_NOT_FOUND", "`hubshift failover list` shows them"),
     (
+        "FENCE_UNAVAILABLE",
+        "`hubshift hub connect HUB … --management-ref file:PATH` says how to shut the hub out",
+    ),
+    (
         "FLEET_EXISTS",
         "`hubshift fleet get` shows it; choose another slug for a new one",
     ),
@@ -120,12 +124,21 @@ const HINTS: &[(&str, &str)] = &[
         "`hubshift fleet list` shows them; name one with --fleet",
     ),
     (
+        "HUB_FENCED",
+        "`hubshift hub unfence HUB` opens it; then give it its new connection string with \
+         `hubshift hub connect`",
+    ),
+    (
         "HUB_HOST_MISMATCH",
         "`hubshift hub get HUB` shows the host that the connection string must name",
     ),
     (
         "HUB_HOST_TAKEN",
         "a host belongs to one fleet: two on one would delete each other's devices",
+    ),
+    (
+        "HUB_NOT_DEPOSED",
+        "only a hub that a forced failover left is shut out; see `hubshift hub list`",
     ),
     ("HUB_NOT_FOUND", "`hubshift hub list` shows them"),
     (
@@ -160,6 +173,24 @@ const HINTS: &[(&str, &str)] = &[
     (
         "LOSS_NOT_ACKNOWLEDGED",
         "--acknowledge-loss takes `loss_bound` of --plan-only, or `any`",
+    ),
+    (
+        "MANAGEMENT_REFUSED",
+        "check the resource id in the secret of --management-ref",
+    ),
+    (
+        "MANAGEMENT_UNAUTHORIZED",
+        "check the application in the secret of --management-ref, and that it may write the hub as a \
+         resource",
+    ),
+    (
+        "MANAGEMENT_UNREACHABLE",
+        "the management plane does not answer: try again later, or take the connection with \
+         --skip-test",
+    ),
+    (
+        "MANAGEMENT_UNTRUSTED",
+        "name the authority that signed its certificate with --ca-ref file:PATH",
     ),
     (
         "MASS_DELETE",
@@ -239,6 +270,10 @@ const HINTS: &[(&str, &str)] = &[
         "SOURCE_REWOUND",
         "the active hub was restored from an older state: force the move to the standby, or accept \
          it with `hubshift sync run --accept-source`",
+    ),
+    (
+        "TARGET_FENCED",
+        "`hubshift hub unfence HUB` opens the target; then plan again",
     ),
     (
         "TARGET_NOT_STANDBY",

@@ -1,5 +1,6 @@
 //! What would otherwise grow for ever, and what a crash left open: finished passes, old answers,
-//! old scans, intents and plans of adoptions, and intents without an outcome.
+//! old scans, intents and plans of adoptions, fences that nobody needs any more, and intents without
+//! an outcome.
 
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::Workflow as _;
@@ -43,6 +44,7 @@ pub(crate) async fn tick(deps: &Deps) -> Result<Summary, StoreError> {
     summary.forgotten += store::intent::purge(&mut *connection).await?;
     summary.forgotten += store::step_fence::purge(&mut *connection).await?;
     summary.forgotten += store::adoption::purge(&mut *connection).await?;
+    summary.forgotten += store::fence::purge(&mut *connection).await?;
     Ok(summary)
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod device;
 pub(crate) mod divergence;
+pub(crate) mod fence;
 pub(crate) mod find;
 pub(crate) mod replication;
 pub(crate) mod status;

@@ -18,7 +18,7 @@ use crate::deps::Deps;
 use crate::workflows::report::{AdoptionResult, Report, TaskResult};
 
 /// The kinds that callers start; the reconciler's own are not listed.
-pub(crate) const KINDS: [&str; 9] = [
+pub(crate) const KINDS: [&str; 10] = [
     "pass",
     "scan",
     "verify",
@@ -28,6 +28,7 @@ pub(crate) const KINDS: [&str; 9] = [
     "restore",
     "adoption_plan",
     "adoption",
+    "fence",
 ];
 
 /// Task ids are made of request ids within this name space.

@@ -12,6 +12,7 @@ const NAMES: [&str; 6] = [
     "hubshift.registry.v1.BackupService",
     "hubshift.registry.v1.ConnectionService",
     "hubshift.registry.v1.DeviceService",
+    "hubshift.registry.v1.FenceService",
     "hubshift.registry.v1.ReplicationService",
 ];
 

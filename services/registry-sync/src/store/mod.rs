@@ -8,6 +8,7 @@ pub(crate) mod budget;
 pub(crate) mod compare;
 pub(crate) mod connection;
 pub(crate) mod divergence;
+pub(crate) mod fence;
 pub(crate) mod fleet_key;
 pub(crate) mod hint;
 pub(crate) mod incarnation;

@@ -4,6 +4,7 @@ pub(crate) mod adoption;
 pub(crate) mod adoption_plan;
 pub(crate) mod backup;
 pub(crate) mod drain;
+pub(crate) mod fence;
 pub(crate) mod pass;
 pub(crate) mod replay;
 pub(crate) mod report;
