@@ -13,6 +13,7 @@ mod deps;
 mod feed;
 mod hubs;
 mod intent;
+mod jobs;
 mod observe;
 mod pass;
 mod reconcilers;
