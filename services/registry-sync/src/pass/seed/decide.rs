@@ -20,7 +20,7 @@ use crate::workflows::scan::gone;
 use crate::workflows::trouble::Turn;
 
 /// How often it is looked whether what is in the way is over.
-const BUSY: Duration = Duration::from_secs(30);
+pub(super) const BUSY: Duration = Duration::from_secs(30);
 /// How long that is waited for.
 pub(super) const LONGEST_BUSY: Duration = Duration::from_secs(3600);
 

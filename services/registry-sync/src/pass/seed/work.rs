@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use hubshift_domain::hub_state::RegistryMode;
 use hubshift_flow::StepError;
 use hubshift_store::StoreError;
 
 use super::Run;
-use super::decide::LONGEST_BUSY;
+use super::decide::{BUSY, LONGEST_BUSY};
 use super::place::{FIRST_LOOK, Stage};
 use crate::jobs::{
     self, Ask, FilesError, LOG, LONGEST_LOOK, Standing, Started, export_blob, import_blob, scaled,
@@ -25,6 +26,9 @@ impl Pass {
             // It was asked for, and a crash came before that was stored.
             self.seed.asked(is_export, true);
             return Ok(Turn::More);
+        }
+        if run.view.effective_mode() != RegistryMode::Open {
+            return Ok(self.busy(run, is_export, BUSY, "a move of the fleet is under way"));
         }
         // A log that is there already is another job's.
         if !is_export && let Err(error) = forget_log(&run.row.container_ref).await {
@@ -53,7 +57,7 @@ impl Pass {
                 self.seed.asked(is_export, false);
                 Ok(Turn::Pause(first))
             }
-            Started::Busy(pause) => Ok(self.busy(run, is_export, pause)),
+            Started::Busy(pause) => Ok(self.busy(run, is_export, pause, "its slot is taken")),
             Started::Refused(why) => {
                 self.refused(run, is_export, &why);
                 Ok(Turn::More)
@@ -66,13 +70,14 @@ impl Pass {
         }
     }
 
-    /// The hub's slot is taken by somebody else's job, or it asks to slow down.
-    fn busy(&mut self, run: &Run<'_>, is_export: bool, pause: Duration) -> Turn {
+    /// Waits once more for what is in the way: somebody else's job, a hub that asks to slow down, a
+    /// move.
+    fn busy(&mut self, run: &Run<'_>, is_export: bool, pause: Duration, why: &str) -> Turn {
         let longest = scaled(run.cx.deps, LONGEST_BUSY);
         if self.seed.is_worth_waiting(run.view.now, longest) {
             return Turn::Pause(scaled(run.cx.deps, pause));
         }
-        self.refused(run, is_export, "its slot for jobs is taken");
+        self.refused(run, is_export, why);
         Turn::More
     }
 
