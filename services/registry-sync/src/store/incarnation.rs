@@ -135,3 +135,6 @@ pub(crate) async fn set(
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
