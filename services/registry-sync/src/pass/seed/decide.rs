@@ -123,7 +123,8 @@ impl Pass {
             .await
             .map_err(IntentError::from)?;
         store::replication::forget(&mut *tx, fleet, hub).await?;
-        self.seed.stage = match import_job::insert(&mut *tx, &new).await {
+        let inserted = import_job::insert(&mut *tx, &new).await;
+        self.seed.stage = match inserted {
             Ok(true) => {
                 commit(tx).await?;
                 Stage::Write
