@@ -270,6 +270,15 @@ async fn a_line_that_fails_is_no_loss_and_is_followed_up_by_calls() {
         "{log:?}"
     );
     assert_tidy(&world, &blobs).await;
+    // What a listing need not show yet is not asked for one by one.
+    sqlx::query("update authority.hub set read_lag_ms = 7200000 where hub_id = 'west'")
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    let reads = world.west.running.requests("get_device");
+    let quiet = world.pass(false).await;
+    assert_eq!((quiet.equal_count, quiet.pending_count), (DEVICES, 0));
+    assert_eq!(world.west.running.requests("get_device"), reads);
     world.stop().await;
 }
 
