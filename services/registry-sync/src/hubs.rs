@@ -18,7 +18,7 @@ use hubshift_azure::{ConnectionStringError, HubConnection};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::StepError;
 use hubshift_hub::budget::{Budget, LocalBudget};
-use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError};
+use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError, Secret};
 use hubshift_store::StoreError;
 use secrecy::ExposeSecret as _;
 use sqlx::PgPool;
@@ -335,6 +335,12 @@ fn open(
     settings.budget = budget;
     let hub = AzureHub::new(settings).map_err(HubsError::Setup)?;
     Ok((hub, connection.host().to_owned()))
+}
+
+/// The URI of the container that a hub's jobs read and write, by its reference. It opens the
+/// container.
+pub(crate) fn job_container(reference: &str) -> Result<Secret, HubsError> {
+    read("job_container_ref", reference).map(Secret::from)
 }
 
 fn read(field: &'static str, text: &str) -> Result<secrecy::SecretString, HubsError> {

@@ -14,6 +14,7 @@ mod deps;
 mod feed;
 mod hubs;
 mod intent;
+mod jobs;
 mod observe;
 mod pass;
 mod reconcilers;

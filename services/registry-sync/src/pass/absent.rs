@@ -29,7 +29,11 @@ impl Pass {
         let (pool, fleet) = (&cx.deps.pool, cx.fleet.as_str());
         let source = self.source.as_str();
         self.apply_time = store::authority::now(pool).await?;
-        self.phase = Phase::Apply;
+        self.phase = if self.is_light() {
+            Phase::Apply
+        } else {
+            Phase::Seed
+        };
         let absent = store::tombstone::absent_twice(pool, fleet, source).await?;
         let (buried, inferred): (Vec<_>, Vec<_>) =
             absent.into_iter().partition(|device| device.has_tombstone);
