@@ -63,3 +63,12 @@ create index registry_adoption_extra_open on registry.adoption_extra
     (adoption_id, iot_edge, device_id) where outcome is null and goes_with is null;
 create index registry_adoption_extra_along on registry.adoption_extra (adoption_id, goes_with)
     where goes_with is not null;
+
+-- What somebody decided to leave at a standby: no reason to call it unequal. Of the life that was
+-- decided about, and while only the standby has it.
+create view registry.accepted_extra as
+    select distinct a.fleet_id, a.hub_id, e.device_id, e.generation_id
+      from registry.adoption a join registry.adoption_extra e using (adoption_id)
+     where e.outcome in ('kept', 'quarantined');
+create index registry_adoption_extra_accepted on registry.adoption_extra (device_id, generation_id)
+    where outcome in ('kept', 'quarantined');

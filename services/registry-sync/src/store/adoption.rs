@@ -220,10 +220,18 @@ pub(crate) async fn singular(
     Ok(counts)
 }
 
-/// Forgets plans that are older than 30 days.
+/// Forgets plans that are older than 30 days, but for those whose extras are still where somebody
+/// decided to leave them.
 pub(crate) async fn purge(executor: impl PgExecutor<'_>) -> Result<u64, StoreError> {
     let done = sqlx::query!(
-        "delete from registry.adoption where create_time < clock_timestamp() - interval '30 days'"
+        "delete from registry.adoption a
+          where a.create_time < clock_timestamp() - interval '30 days'
+            and not exists (
+                select from registry.adoption_extra e
+                  join registry.observed o
+                    on o.fleet_id = a.fleet_id and o.hub_id = a.hub_id
+                   and o.device_id = e.device_id and o.generation_id = e.generation_id
+                 where e.adoption_id = a.adoption_id and e.outcome in ('kept', 'quarantined'))"
     )
     .execute(executor)
     .await?;

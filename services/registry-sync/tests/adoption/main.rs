@@ -71,6 +71,22 @@ async fn a_plan_says_what_differs_and_what_is_lost_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn what_somebody_left_at_a_standby_does_not_make_it_unequal() {
+    let world = differing().await;
+    let plan = plan(&world).await;
+    world.pass(true).await;
+    assert!(!world.verify().await.equal, "nobody decided about the extras");
+    applied(&world, order(&plan, ExtraAction::Keep)).await;
+    let verified = world.verify().await;
+    assert!(verified.equal, "{verified:?}");
+    // Another life of one of them is not what was decided about.
+    world.west.delete(EXTRAS[0]).await;
+    world.west.create(&device(EXTRAS[0], sas())).await;
+    assert!(!world.verify().await.equal);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_kept_is_not_touched_and_the_plan_is_history() {
     let world = differing().await;
     let plan = plan(&world).await;
