@@ -1,9 +1,10 @@
 //! Enums between wire and domain. Values from newer peers read as unspecified (`None`).
 
+use hubshift_domain::fence::FenceState;
 use hubshift_domain::hub_state::{HubState, RegistryMode};
 use hubshift_domain::identity::CredentialKind;
 
-use crate::pb::types;
+use crate::pb::{registry, types};
 
 /// To the wire.
 pub fn hub_state(state: HubState) -> types::HubState {
@@ -36,6 +37,25 @@ pub fn registry_mode(mode: RegistryMode) -> types::RegistryMode {
         RegistryMode::Frozen => types::RegistryMode::Frozen,
         RegistryMode::Settling => types::RegistryMode::Settling,
     }
+}
+
+/// To the wire.
+pub fn fence_state(state: FenceState) -> registry::FenceState {
+    match state {
+        FenceState::Requested => registry::FenceState::Requested,
+        FenceState::Unknown => registry::FenceState::Unknown,
+        FenceState::Done => registry::FenceState::Done,
+        FenceState::Lifting => registry::FenceState::Lifting,
+        FenceState::Lifted => registry::FenceState::Lifted,
+    }
+}
+
+/// From the wire. There may be no fence.
+pub fn from_fence_state(state: registry::FenceState) -> Option<FenceState> {
+    FenceState::ALL
+        .iter()
+        .copied()
+        .find(|known| fence_state(*known) == state)
 }
 
 /// To the wire.

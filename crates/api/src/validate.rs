@@ -69,16 +69,29 @@ impl Checks {
         pattern: &'static str,
     ) -> Option<(FleetId, Uuid)> {
         let (fleet, id) = self.take(field, id::parse_child(name, collection, pattern))?;
-        match Uuid::parse_str(id) {
-            Ok(uuid) => Some((fleet, uuid)),
-            Err(_) => {
-                self.violation(
-                    field,
-                    format!("`{id}` is not the id of one of its {collection}"),
-                );
-                None
-            }
+        Some((fleet, self.id_of(field, id, collection)?))
+    }
+
+    /// `fleets/{fleet}/hubs/{hub}/{collection}/{uuid}`.
+    pub fn hub_child(
+        &mut self,
+        field: &str,
+        name: &str,
+        collection: &str,
+        pattern: &'static str,
+    ) -> Option<(FleetId, HubId, Uuid)> {
+        let parsed = id::parse_hub_child(name, collection, pattern);
+        let (fleet, hub, id) = self.take(field, parsed)?;
+        Some((fleet, hub, self.id_of(field, id, collection)?))
+    }
+
+    fn id_of(&mut self, field: &str, id: &str, collection: &str) -> Option<Uuid> {
+        let parsed = Uuid::parse_str(id).ok();
+        if parsed.is_none() {
+            let problem = format!("`{id}` is not the id of one of its {collection}");
+            self.violation(field, problem);
         }
+        parsed
     }
 
     /// A required request id.

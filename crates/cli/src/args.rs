@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hubshift_shell::config::humane;
 use uuid::Uuid;
 
-use crate::commands::{backup, device, failover, fleet, hub, merge, metadata, sync};
+use crate::commands::{adopt, backup, device, failover, fleet, hub, merge, metadata, sync};
 use crate::{demo, doctor, world};
 
 const EXAMPLES: &str = "\
@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Failover(Group<failover::FailoverCommand>),
     /// Copies the registry to the standbys and proves that they are equal
     Sync(Group<sync::SyncCommand>),
+    /// Plans what a new standby takes, and decides what becomes of what only it has
+    Adopt(Group<adopt::AdoptCommand>),
     /// Encrypted backups of a hub's registry
     Backup(Group<backup::BackupCommand>),
     /// Brings a recovered hub and the active hub together

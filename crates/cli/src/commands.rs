@@ -3,6 +3,7 @@
 //! A command builds one request, calls, and shows the answer. Nothing is decided here that a
 //! service decides: checks are theirs, so that other clients get the same ones.
 
+pub(crate) mod adopt;
 pub(crate) mod backup;
 pub(crate) mod device;
 pub(crate) mod failover;

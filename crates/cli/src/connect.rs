@@ -27,9 +27,12 @@ pub(crate) mod clients {
     pub(crate) type Fleets = concierge::fleet_service_client::FleetServiceClient<GrpcChannel>;
     pub(crate) type Failovers =
         concierge::failover_service_client::FailoverServiceClient<GrpcChannel>;
+    pub(crate) type Adoptions =
+        registry::adoption_service_client::AdoptionServiceClient<GrpcChannel>;
     pub(crate) type Backups = registry::backup_service_client::BackupServiceClient<GrpcChannel>;
     pub(crate) type Connections =
         registry::connection_service_client::ConnectionServiceClient<GrpcChannel>;
+    pub(crate) type Fences = registry::fence_service_client::FenceServiceClient<GrpcChannel>;
     pub(crate) type Devices = registry::device_service_client::DeviceServiceClient<GrpcChannel>;
     pub(crate) type Replication =
         registry::replication_service_client::ReplicationServiceClient<GrpcChannel>;

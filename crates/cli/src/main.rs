@@ -55,6 +55,7 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Device(group) => operate(group).await,
         Command::Failover(group) => operate(group).await,
         Command::Sync(group) => operate(group).await,
+        Command::Adopt(group) => operate(group).await,
         Command::Backup(group) => operate(group).await,
         Command::Merge(group) => operate(group).await,
         Command::Metadata(group) => operate(group).await,

@@ -44,6 +44,7 @@ fn every_inner_listener_says_what_it_offers(program: &OsStr, up: &Up<'_>) {
                 "BackupService",
                 "ConnectionService",
                 "DeviceService",
+                "FenceService",
                 "ReplicationService",
             ],
         ),

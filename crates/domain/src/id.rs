@@ -188,6 +188,22 @@ pub fn parse_child<'a>(
     }
 }
 
+/// Parses `fleets/{fleet}/hubs/{hub}/{collection}/{id}` and leaves the id as text.
+pub fn parse_hub_child<'a>(
+    name: &'a str,
+    collection: &str,
+    pattern: &'static str,
+) -> Result<(FleetId, HubId, &'a str), IdError> {
+    let mut parts = name.rsplitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(id), Some(found), Some(hub)) if found == collection && !id.is_empty() => {
+            let (fleet, hub) = parse_hub(hub).map_err(|_| bad(name, pattern))?;
+            Ok((fleet, hub, id))
+        }
+        _ => Err(bad(name, pattern)),
+    }
+}
+
 fn bad(name: &str, pattern: &'static str) -> IdError {
     IdError::Name {
         name: name.to_owned(),
@@ -242,5 +258,22 @@ mod tests {
             parse_device("fleets/acme/devices/D-1").unwrap().1.as_str(),
             "D-1"
         );
+    }
+
+    #[test]
+    fn what_belongs_to_a_hub_is_named_below_it() {
+        let parse = |name| parse_hub_child(name, "adoptions", "pattern");
+        let (fleet, hub, id) = parse("fleets/acme/hubs/west/adoptions/a-1").unwrap();
+        assert_eq!((fleet.as_str(), hub.as_str(), id), ("acme", "west", "a-1"));
+        for bad in [
+            "fleets/acme/adoptions/a-1",
+            "fleets/acme/hubs/west/adoptions/",
+            "fleets/acme/hubs/west/backups/a-1",
+            "fleets/acme/hubs/West/adoptions/a-1",
+            "adoptions/a-1",
+            "",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
     }
 }

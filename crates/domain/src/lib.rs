@@ -3,8 +3,10 @@
 //! The same code runs in property tests, in a simulator and in production. Time, randomness and
 //! keys are passed in. No name in here belongs to a vendor.
 
+pub mod adoption;
 pub mod epoch;
 pub mod failover;
+pub mod fence;
 pub mod hub_state;
 pub mod id;
 pub mod identity;

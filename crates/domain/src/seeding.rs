@@ -66,13 +66,21 @@ pub struct Estimate {
     pub choice: Way,
 }
 
-/// How long writing takes, and which way is the better one.
+/// How long writing takes, and which way is the better one, where a job can make all that is to be
+/// made.
 pub fn estimate(work: &Work, speed: &Speed) -> Estimate {
-    let (by_calls, by_job) = (writing(work, speed), by_job(work, speed));
+    estimate_of(work, work.creates, speed)
+}
+
+/// As [`estimate`], where a job can make only so many of those that are to be made: what hangs below
+/// something else, and what is no device, is made by calls after it.
+pub fn estimate_of(work: &Work, seedable: u64, speed: &Speed) -> Estimate {
+    let by_calls = writing(work, speed);
+    let by_job = by_job(work, seedable, speed);
     let is_limited = speed.registry.is_finite() || speed.twin_writes.is_finite();
     let is_quicker = |by_job: Duration| match is_limited {
         true => by_job + JOB_ADVANTAGE < by_calls,
-        false => work.creates > MANY,
+        false => seedable > MANY,
     };
     Estimate {
         by_calls,
@@ -108,15 +116,15 @@ fn writing(work: &Work, speed: &Speed) -> Duration {
     time(identities, speed.registry).max(time(twins, speed.twin_writes))
 }
 
-fn by_job(work: &Work, speed: &Speed) -> Option<Duration> {
-    if work.creates == 0 {
+fn by_job(work: &Work, seedable: u64, speed: &Speed) -> Option<Duration> {
+    if seedable == 0 {
         return None;
     }
     let rest = Work {
-        creates: 0,
+        creates: work.creates.saturating_sub(seedable),
         ..*work
     };
-    let job = time(work.creates, speed.job_devices?).saturating_add(JOB_OVERHEAD);
+    let job = time(seedable, speed.job_devices?).saturating_add(JOB_OVERHEAD);
     Some(job.saturating_add(writing(&rest, speed)))
 }
 
@@ -249,6 +257,19 @@ mod tests {
         assert_eq!(found.by_job, Some(expected));
         assert_eq!(found.by_calls, time(20_500, S1.registry));
         assert_eq!(found.choice, Way::Job);
+    }
+
+    #[test]
+    fn what_a_job_cannot_make_is_called_for_after_it() {
+        let half = estimate_of(&creates(10_000), 5_000, &with_job(S1));
+        let expected = time(5_000, 70.0) + JOB_OVERHEAD + time(5_000, S1.registry);
+        assert_eq!(half.by_job, Some(expected));
+        assert_eq!(half.by_calls, time(10_000, S1.registry));
+        assert_eq!(half.choice, Way::Job);
+        let none = estimate_of(&creates(10_000), 0, &with_job(S1));
+        assert_eq!((none.by_job, none.choice), (None, Way::Calls));
+        let few = estimate_of(&creates(100_000), MANY, &UNKNOWN);
+        assert_eq!(few.choice, Way::Calls);
     }
 
     #[test]

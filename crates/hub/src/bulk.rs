@@ -41,6 +41,8 @@ pub struct Job {
     pub kind: JobKind,
     /// How far it is.
     pub status: JobStatus,
+    /// The blob that it reads or writes, if the hub says so.
+    pub blob: Option<String>,
     /// How much of it is done, in percent, if the hub says so.
     pub progress: Option<u32>,
     /// Why it failed, in the hub's words, without anything that opens the container.

@@ -17,8 +17,11 @@ pub struct Capabilities {
     pub change_feed: bool,
     /// The hub gives digests of ranges of devices.
     pub range_digest: bool,
-    /// The hub can be told not to accept registry writes.
+    /// The hub can be told not to accept registry writes, by who may write to it. Who may manage it
+    /// can shut it out: see [`crate::management`].
     pub hard_fence: bool,
+    /// What authorises a call stays good after [`Hub::call_deadline`].
+    pub authority_outlives_call: bool,
     /// The most rows of a listing's page.
     pub max_page_size: u32,
     /// How old a listing may be.

@@ -18,39 +18,67 @@ pub struct Loss {
     pub remedy: &'static str,
 }
 
-/// Everything of a hub that does not carry over. What there is nothing of is left out, unless it
-/// cannot be counted from outside.
+/// How many there are of what does not carry over; nothing where that is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Devices and modules.
+    pub records: u64,
+    /// Devices that prove themselves by a certificate authority.
+    pub authorities: Option<u64>,
+    /// Messages that wait for devices.
+    pub waiting_messages: Option<u64>,
+    /// Devices with reported properties.
+    pub reporting: Option<u64>,
+    /// Edge devices.
+    pub edges: Option<u64>,
+    /// Jobs that the hub remembers.
+    pub jobs: Option<u64>,
+}
+
+/// Everything of a hub that does not carry over.
 pub fn losses(side: &Side, facts: &HubFacts) -> Vec<Loss> {
     let count = |is: fn(&crate::Seen) -> bool| side.values().filter(|seen| is(seen)).count() as u64;
-    let waiting: u64 = side.values().map(|seen| seen.waiting_messages).sum();
-    let counted = [
-        loss(
+    losses_of(&Counts {
+        records: side.len() as u64,
+        authorities: Some(count(|seen| seen.is_authority())),
+        waiting_messages: Some(side.values().map(|seen| seen.waiting_messages).sum()),
+        reporting: Some(count(|seen| seen.reports)),
+        edges: Some(count(|seen| seen.iot_edge)),
+        jobs: Some(facts.jobs),
+    })
+}
+
+/// Everything that does not carry over of a hub that holds so much. What there is nothing of is
+/// left out; what cannot be counted is named.
+pub fn losses_of(counts: &Counts) -> Vec<Loss> {
+    let some = [
+        counted(
             "CA_CERTIFICATES",
-            count(|seen| seen.is_authority()),
+            counts.authorities,
             "devices prove themselves by a certificate authority; the authorities are not in the registry",
             "upload and verify each certificate authority at the other hub by hand, before a move",
         ),
-        loss(
+        counted(
             "CLOUD_TO_DEVICE_MESSAGES",
-            waiting,
+            counts.waiting_messages,
             "messages that wait for devices stay at the old hub",
             "send them again from the back end, or let them expire",
         ),
-        loss(
+        counted(
             "REPORTED_PROPERTIES",
-            count(|seen| seen.reports),
+            counts.reporting,
             "reported properties belong to the device and are not copied",
             "let devices report in full when they connect; backups keep the last ones",
         ),
-        loss(
+        counted(
             "EDGE_SCOPES",
-            count(|seen| seen.iot_edge),
+            counts.edges,
             "every hub makes the scopes of its Edge devices itself; children are attached anew",
             "nothing: parents are written first and scopes translated by the parent's id",
         ),
-        loss(
+        counted(
             "JOB_HISTORY",
-            facts.jobs,
+            counts.jobs,
             "the history of jobs stays at the old hub",
             "keep what you need of it elsewhere",
         ),
@@ -58,7 +86,7 @@ pub fn losses(side: &Side, facts: &HubFacts) -> Vec<Loss> {
     let always = [
         loss(
             "GENERATION_AND_VERSIONS",
-            side.len() as u64,
+            counts.records,
             "generation ids, etags, $version and all times are each hub's own",
             "let devices read their whole twin when they connect; never compare versions across hubs",
         ),
@@ -75,8 +103,16 @@ pub fn losses(side: &Side, facts: &HubFacts) -> Vec<Loss> {
             "let devices ask the concierge, and sign for the host that it names",
         ),
     ];
-    let counted = counted.into_iter().filter(|loss| loss.count > 0);
-    counted.chain(always).collect()
+    some.into_iter().flatten().chain(always).collect()
+}
+
+fn counted(
+    reason: &'static str,
+    count: Option<u64>,
+    what: &'static str,
+    remedy: &'static str,
+) -> Option<Loss> {
+    (count != Some(0)).then(|| loss(reason, count.unwrap_or(0), what, remedy))
 }
 
 fn loss(reason: &'static str, count: u64, what: &'static str, remedy: &'static str) -> Loss {
@@ -115,5 +151,19 @@ mod tests {
         assert_eq!(count("REPORTED_PROPERTIES"), Some(1));
         assert_eq!(count("EDGE_SCOPES"), None);
         assert_eq!(count("HUB_SETTINGS"), Some(0));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_named_without_a_number() {
+        let found = losses_of(&Counts {
+            edges: Some(0),
+            ..Counts::default()
+        });
+        let count = |reason: &str| {
+            let loss = found.iter().find(|loss| loss.reason == reason);
+            loss.map(|loss| loss.count)
+        };
+        assert_eq!(count("CLOUD_TO_DEVICE_MESSAGES"), Some(0));
+        assert_eq!(count("EDGE_SCOPES"), None);
     }
 }

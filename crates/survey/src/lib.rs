@@ -17,7 +17,7 @@ mod storage;
 mod times;
 
 pub use compare::{Comparison, Difference, Field, ScopeChange, compare};
-pub use fidelity::{Loss, losses};
+pub use fidelity::{Counts, Loss, losses, losses_of};
 pub use hub::{HubFacts, Reading, SurveyError, look};
 pub use read::{Checked, confirm, keys_differ};
 pub use seen::{Seen, Side};

@@ -3,8 +3,9 @@
 //! Durable: when a hub last answered and why it did not, noted by every call. A connection is
 //! made anew when its row's revision or the hub's deadlines changed; secrets are read by
 //! reference at that moment and kept in memory only. Kept true: every call to a hub is within its
-//! budget.
+//! budget; a hub that is shut out by a hard fence, or may be, is not talked to.
 
+mod management;
 mod watched;
 
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use hubshift_azure::{ConnectionStringError, HubConnection};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::StepError;
 use hubshift_hub::budget::{Budget, LocalBudget};
-use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError};
+use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError, Secret};
 use hubshift_store::StoreError;
 use secrecy::ExposeSecret as _;
 use sqlx::PgPool;
@@ -28,6 +29,7 @@ use crate::budget::{self, SharedBudget};
 use crate::secret::{NotARef, SecretError, SecretRef};
 use crate::store;
 use crate::store::connection::{Allowance, ConnectionRow};
+pub(crate) use management::{Management, PlaneError};
 use watched::Watched;
 
 /// The only kind of hub so far.
@@ -62,9 +64,21 @@ pub(crate) enum HubsError {
         /// The host that it must name.
         expected: String,
     },
+    /// The secret of the management plane is no connection string of one.
+    #[error("the secret of management_ref is not a connection string: {0}")]
+    ManagementString(ConnectionStringError),
     /// No connector can be made.
     #[error("the connection cannot be set up: {0}")]
     Setup(HubSetupError),
+    /// Nobody said how to manage it.
+    #[error("the hub's connection has no management_ref, so that the hub can't be shut out")]
+    NoManagement,
+    /// It is shut out, or may be.
+    #[error(
+        "hub {0} is shut out by a hard fence; `hubshift hub unfence {0}` opens it, then \
+         `hubshift hub connect {0}` takes its new connection string"
+    )]
+    Fenced(String),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,9 +91,13 @@ impl HubsError {
             Self::NoConnection => "CONNECTION_NOT_FOUND",
             Self::Adapter(_) => "ADAPTER_UNKNOWN",
             Self::Host { .. } => "HUB_HOST_MISMATCH",
-            Self::Ref(..) | Self::Secret(..) | Self::ConnectionString(_) | Self::Setup(_) => {
-                "SECRET_UNREADABLE"
-            }
+            Self::Ref(..)
+            | Self::Secret(..)
+            | Self::ConnectionString(_)
+            | Self::ManagementString(_)
+            | Self::Setup(_) => "SECRET_UNREADABLE",
+            Self::NoManagement => "FENCE_UNAVAILABLE",
+            Self::Fenced(_) => "HUB_FENCED",
             Self::Store(_) => "DATABASE_UNAVAILABLE",
         }
     }
@@ -110,8 +128,11 @@ impl From<HubsError> for Status {
             | HubsError::Ref(..)
             | HubsError::Secret(..)
             | HubsError::ConnectionString(_)
+            | HubsError::ManagementString(_)
             | HubsError::Host { .. }
-            | HubsError::Setup(_) => Code::FailedPrecondition,
+            | HubsError::Setup(_)
+            | HubsError::NoManagement
+            | HubsError::Fenced(_) => Code::FailedPrecondition,
             HubsError::Store(_) => Code::Unavailable,
         };
         match error {
@@ -142,6 +163,7 @@ pub(crate) struct Proposal {
     pub(crate) ca_ref: String,
     pub(crate) allowance: Allowance,
     pub(crate) job_container_ref: String,
+    pub(crate) management_ref: String,
 }
 
 /// The connected hubs of this process.
@@ -177,6 +199,9 @@ impl Hubs {
         let timing = self.timing(fleet, hub).await?;
         let row = store::connection::get(&self.pool, fleet.as_str(), hub.as_str()).await?;
         let row = row.ok_or(HubsError::NoConnection)?;
+        if row.is_fenced() {
+            return Err(HubsError::Fenced(row.hub_id));
+        }
         let mut connected = self.connected.lock().await;
         let key = (fleet.clone(), hub.clone());
         if let Some(found) = connected.get(&key)
@@ -243,6 +268,14 @@ impl Hubs {
         row.ok_or(HubsError::NoConnection)
     }
 
+    /// Whether what authorises a call to a hub stays good after its deadline, as the hub was
+    /// connected last.
+    pub(crate) async fn authority_outlives_call(&self, fleet: &FleetId, hub: &HubId) -> bool {
+        let connected = self.connected.lock().await;
+        let found = connected.get(&(fleet.clone(), hub.clone()));
+        found.is_some_and(|found| found.hub.capabilities().authority_outlives_call)
+    }
+
     async fn timing(&self, fleet: &FleetId, hub: &HubId) -> Result<Timing, HubsError> {
         let hubs = store::authority::hubs(&self.pool, fleet.as_str()).await?;
         let row = hubs.into_iter().find(|row| row.hub_id == hub.as_str());
@@ -302,6 +335,12 @@ fn open(
     settings.budget = budget;
     let hub = AzureHub::new(settings).map_err(HubsError::Setup)?;
     Ok((hub, connection.host().to_owned()))
+}
+
+/// The URI of the container that a hub's jobs read and write, by its reference. It opens the
+/// container.
+pub(crate) fn job_container(reference: &str) -> Result<Secret, HubsError> {
+    read("job_container_ref", reference).map(Secret::from)
 }
 
 fn read(field: &'static str, text: &str) -> Result<secrecy::SecretString, HubsError> {

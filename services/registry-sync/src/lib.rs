@@ -2,7 +2,8 @@
 //!
 //! Durable: schema `registry` and this role's workflows in `flow`. Kept true: every hub write
 //! passes `authority.assert_intent` and is recorded before it is made (I2); the merge base
-//! advances only with both sides verified (I17); a secret is in memory or sealed, nowhere else.
+//! advances only with both sides verified (I17); a hub that reigns is never shut out; a secret is in
+//! memory or sealed, nowhere else.
 
 mod app;
 mod authority;
@@ -13,6 +14,7 @@ mod deps;
 mod feed;
 mod hubs;
 mod intent;
+mod jobs;
 mod observe;
 mod pass;
 mod reconcilers;

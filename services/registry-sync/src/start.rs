@@ -30,8 +30,11 @@ use crate::hubs::Hubs;
 use crate::reconcilers::{contact, every, housekeeping, sync, unknown};
 use crate::rpc;
 use crate::seal::{Kek, Keyring};
+use crate::workflows::adoption::AdoptionTask;
+use crate::workflows::adoption_plan::AdoptionPlanTask;
 use crate::workflows::backup::BackupTask;
 use crate::workflows::drain::DrainTask;
+use crate::workflows::fence::FenceTask;
 use crate::workflows::pass::{PassTask, SyncTask};
 use crate::workflows::replay::ReplayTask;
 use crate::workflows::restore::RestoreTask;
@@ -181,6 +184,8 @@ fn services(deps: &Arc<Deps>, fit: &Fit, health: Health) -> GrpcServer {
         .add(rpc::device::server(deps.clone()))
         .add(rpc::replication::server(deps.clone()))
         .add(rpc::backup::server(deps.clone()))
+        .add(rpc::adoption::server(deps.clone()))
+        .add(rpc::fence::server(deps.clone()))
         .reflection(true)
 }
 
@@ -194,6 +199,9 @@ fn workflows(engine: Engine, deps: &Arc<Deps>) -> Engine {
         .with(ReplayTask(deps.clone()))
         .with(BackupTask(deps.clone()))
         .with(RestoreTask(deps.clone()))
+        .with(AdoptionPlanTask(deps.clone()))
+        .with(AdoptionTask(deps.clone()))
+        .with(FenceTask(deps.clone()))
 }
 
 /// The reconcilers, for as long as the schema fits.

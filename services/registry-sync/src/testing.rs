@@ -103,6 +103,7 @@ impl World {
             host: &hub.host,
             allowance: &Allowance::default(),
             job_container_ref: "",
+            management_ref: "",
         };
         store::connection::put(&self.deps.pool, "acme", name, &new)
             .await

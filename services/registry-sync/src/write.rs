@@ -33,12 +33,12 @@ use crate::seal::FleetKeys;
 use crate::store;
 
 pub(crate) use classify::{DEVICE_DISABLED, PARENT_MISSING};
+pub(crate) use clock::Stopwatch;
 pub(crate) use effect::effect;
 pub(crate) use readback::{RereadError, reread};
 pub(crate) use recorded::{Recorded, perform, record};
 
 use classify::{Answer, Verdict};
-use clock::Stopwatch;
 
 /// With what a hub is written.
 #[derive(Clone)]

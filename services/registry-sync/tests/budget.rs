@@ -124,6 +124,9 @@ async fn a_plan_says_what_was_seen_and_what_it_had_to_assume() {
     std::fs::write(&container, "https://store.example/jobs?sig=x").unwrap();
     budgeted.job_container_ref = format!("file:{}", container.display());
     world.update_connection(budgeted).await.unwrap();
+    let ready = world.plan("west").await.unwrap();
+    assert_eq!(ready.by_job_seconds, None, "no job is begun at a ready hub");
+    world.set_state("west", "syncing").await;
     let plan = world.plan("west").await.unwrap();
     assert_eq!(
         (plan.create_count, plan.update_count, plan.delete_count),

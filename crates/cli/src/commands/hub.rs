@@ -1,4 +1,6 @@
-//! `hubshift hub`: what a fleet's hubs are, and how registry-sync reaches them.
+//! `hubshift hub`: what a fleet's hubs are, how registry-sync reaches them, and how they are shut out.
+
+mod fence;
 
 use clap::{Args, Subcommand};
 use hubshift_api::pb::registry as pb;
@@ -35,6 +37,21 @@ pub(crate) enum HubCommand {
     /// Tries a hub's connection
     #[command(after_help = "Example:\n  hubshift hub test east")]
     Test {
+        /// Slug of the hub
+        hub: String,
+    },
+    /// Shuts a hub out that a forced move left: public access off, policy keys regenerated
+    #[command(after_help = "Example:\n  hubshift hub fence east\n\n\
+        Its connection must have a management_ref. Devices that are still attached there are cut \
+        off.")]
+    Fence {
+        /// Slug of the hub
+        hub: String,
+    },
+    /// Opens a hub again that was shut out, or says that it is not to be
+    #[command(after_help = "Example:\n  hubshift hub unfence east\n\n\
+        Its shared access policies have new keys then: the answer says how to come by them.")]
+    Unfence {
         /// Slug of the hub
         hub: String,
     },
@@ -75,7 +92,17 @@ pub(crate) struct ConnectArgs {
     )]
     job_container_ref: String,
 
-    /// Take it although the hub does not answer
+    /// Where the connection string of its management plane is, file:PATH or env:NAME
+    /// [default: it can't be shut out]
+    #[arg(
+        long,
+        value_name = "REF",
+        default_value = "",
+        hide_default_value = true
+    )]
+    management_ref: String,
+
+    /// Take it although the hub, or its management plane, does not answer
     #[arg(long)]
     skip_test: bool,
 }
@@ -121,6 +148,8 @@ impl Operate for HubCommand {
             Self::Get { hub } => get(session, &fleet, &hub).await,
             Self::Connect(args) => connect(session, &fleet, args).await,
             Self::Test { hub } => test(session, &fleet, &hub).await,
+            Self::Fence { hub } => fence::shut(session, &fleet, &hub).await,
+            Self::Unfence { hub } => fence::lift(session, &fleet, &hub).await,
         }
     }
 }
@@ -152,9 +181,12 @@ async fn get(session: &Session, id: &FleetId, slug: &str) -> Result<(), CliError
         Err(error) if error.reason() == "CONNECTION_NOT_FOUND" => None,
         Err(error) => return Err(error),
     };
-    session
-        .output
-        .show(&HubConnectionView::new(HubView::from(hub), connection))
+    let fence = match &connection {
+        Some(_) => fence::fetch(session, id, slug).await?,
+        None => None,
+    };
+    let view = HubConnectionView::new(HubView::from(hub), connection, fence);
+    session.output.show(&view)
 }
 
 async fn connect(session: &Session, id: &FleetId, args: ConnectArgs) -> Result<(), CliError> {
@@ -165,6 +197,7 @@ async fn connect(session: &Session, id: &FleetId, args: ConnectArgs) -> Result<(
         ca_ref: args.ca_ref,
         budget: Some(args.budget.into()),
         job_container_ref: args.job_container_ref,
+        management_ref: args.management_ref,
         ..Default::default()
     };
     let request = pb::UpdateConnectionRequest {

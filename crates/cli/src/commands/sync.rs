@@ -171,26 +171,35 @@ async fn list(session: &Session, id: &FleetId, page: &PageArgs) -> Result<(), Cl
     session.output.show(&Page::<TaskView>::new(tasks, next))
 }
 
-/// The standby that is named, or the fleet's only one.
 async fn target(
     session: &Session,
     id: &FleetId,
     named: Option<String>,
 ) -> Result<String, CliError> {
+    standby(session, id, named, "--to").await
+}
+
+/// The standby that is named by an option, or the fleet's only one.
+pub(super) async fn standby(
+    session: &Session,
+    id: &FleetId,
+    named: Option<String>,
+    option: &'static str,
+) -> Result<String, CliError> {
     match named {
         Some(hub) => Ok(hub),
-        None => only_standby(&fleet::fetch(session, id.name()).await?),
+        None => only_standby(&fleet::fetch(session, id.name()).await?, option),
     }
 }
 
-fn only_standby(fleet: &Fleet) -> Result<String, CliError> {
+fn only_standby(fleet: &Fleet, option: &'static str) -> Result<String, CliError> {
     let slugs = fleet.hubs.iter().map(|hub| last_segment(&hub.name));
     let standbys: Vec<&str> = slugs.filter(|slug| *slug != fleet.active_hub).collect();
     match standbys.as_slice() {
         [only] => Ok((*only).to_owned()),
         several => {
             let text = format!(
-                "the fleet has {} standbys; name one with --to",
+                "the fleet has {} standbys; name one with {option}",
                 several.len()
             );
             Err(CliError::usage(text))
@@ -219,8 +228,11 @@ mod tests {
 
     #[test]
     fn the_only_standby_is_meant_and_one_of_two_is_not_guessed() {
-        assert_eq!(only_standby(&fleet(&["east", "west"])).unwrap(), "east");
-        let error = only_standby(&fleet(&["east", "west", "north"])).unwrap_err();
+        assert_eq!(
+            only_standby(&fleet(&["east", "west"]), "--to").unwrap(),
+            "east"
+        );
+        let error = only_standby(&fleet(&["east", "west", "north"]), "--to").unwrap_err();
         assert_eq!(error.code(), 64);
         assert!(error.to_string().contains("2 standbys"), "{error}");
     }

@@ -12,7 +12,7 @@ use crate::output::views::{TaskView, last_segment};
 /// Shows a task that was started, at its end if it is to be waited for.
 ///
 /// # Errors
-/// The task ended badly: it failed, or it found that two hubs differ.
+/// The task ended badly: it failed, it found that two hubs differ, or it left extras alone.
 pub(super) async fn finish(session: &Session, task: pb::Task, wait: bool) -> Result<(), CliError> {
     let task = if wait {
         follow(session, task).await?
@@ -22,6 +22,16 @@ pub(super) async fn finish(session: &Session, task: pb::Task, wait: bool) -> Res
     let verdict = judge(&task);
     session.output.show(&TaskView::from(task))?;
     verdict
+}
+
+/// A task at its end.
+///
+/// # Errors
+/// As [`finish`].
+pub(super) async fn ended(session: &Session, task: pb::Task) -> Result<pb::Task, CliError> {
+    let task = follow(session, task).await?;
+    judge(&task)?;
+    Ok(task)
 }
 
 /// The task of this name.
@@ -56,6 +66,14 @@ fn judge(task: &pb::Task) -> Result<(), CliError> {
         Some(pb::task::Result::Verify(found)) if !found.equal => {
             let text = format!("{} devices differ", found.differing_count);
             Err(CliError::ended_badly("DIGEST_MISMATCH", text))
+        }
+        Some(pb::task::Result::Adoption(done)) if done.stale_count + done.rejected_count > 0 => {
+            let left = done.stale_count + done.rejected_count;
+            let text = format!(
+                "{left} of {} extras were left as they are",
+                done.extra_count
+            );
+            Err(CliError::ended_badly("EXTRAS_LEFT", text))
         }
         _ => Ok(()),
     }
@@ -108,6 +126,27 @@ mod tests {
             (error.code(), error.reason().as_str()),
             (1, "DIGEST_MISMATCH")
         );
+    }
+
+    #[test]
+    fn extras_that_were_left_alone_are_a_bad_end_and_kept_ones_are_not() {
+        let done = |stale_count, rejected_count| {
+            let done = pb::AdoptionResult {
+                extra_count: 5,
+                kept_count: 5 - stale_count - rejected_count,
+                stale_count,
+                rejected_count,
+                ..Default::default()
+            };
+            judge(&pb::Task {
+                result: Some(pb::task::Result::Adoption(done)),
+                ..Default::default()
+            })
+        };
+        assert!(done(0, 0).is_ok());
+        let error = done(1, 2).unwrap_err();
+        assert_eq!((error.code(), error.reason().as_str()), (1, "EXTRAS_LEFT"));
+        assert!(error.to_string().contains("3 of 5"), "{error}");
     }
 
     #[test]

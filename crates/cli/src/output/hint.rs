@@ -17,6 +17,19 @@ const HINTS: &[(&str, &str)] = &[
         "the kind of hub that is known is `azure`",
     ),
     (
+        "ADOPTION_ACTIVE",
+        "`hubshift sync task ID --wait` follows the task that the message names",
+    ),
+    (
+        "ADOPTION_APPLIED",
+        "`hubshift adopt show PLAN --extras` shows what became of each; `adopt plan HUB` plans anew",
+    ),
+    ("ADOPTION_EXPIRED", "`hubshift adopt plan HUB` plans anew"),
+    (
+        "ADOPTION_NOT_FOUND",
+        "`hubshift adopt plan HUB` makes one; name its hub with --hub",
+    ),
+    (
         "BACKUP_CORRUPT",
         "use another one of `hubshift backup list`, and take a new backup",
     ),
@@ -81,6 +94,14 @@ const HINTS: &[(&str, &str)] = &[
         "it changed since it was read: read it again, then repeat",
     ),
     (
+        "EXTRAS_LEFT",
+        "`hubshift adopt show PLAN --extras` says why; `adopt plan HUB` plans them anew",
+    ),
+    (
+        "EXTRAS_NOT_ACKNOWLEDGED",
+        "--acknowledge takes `extra_count` of the plan: `hubshift adopt show PLAN` has it",
+    ),
+    (
         "FAILOVER_ACTIVE",
         "`hubshift failover watch` follows it, `hubshift failover cancel ID` stops it; when its \
          target is gone, `hubshift failover start --kind forced --supersede ID` takes over",
@@ -91,6 +112,10 @@ const HINTS: &[(&str, &str)] = &[
     ),
     ("FAILOVER_NOT_FOUND", "`hubshift failover list` shows them"),
     (
+        "FENCE_UNAVAILABLE",
+        "`hubshift hub connect HUB … --management-ref file:PATH` says how to shut the hub out",
+    ),
+    (
         "FLEET_EXISTS",
         "`hubshift fleet get` shows it; choose another slug for a new one",
     ),
@@ -99,12 +124,21 @@ const HINTS: &[(&str, &str)] = &[
         "`hubshift fleet list` shows them; name one with --fleet",
     ),
     (
+        "HUB_FENCED",
+        "`hubshift hub unfence HUB` opens it; then give it its new connection string with \
+         `hubshift hub connect`",
+    ),
+    (
         "HUB_HOST_MISMATCH",
         "`hubshift hub get HUB` shows the host that the connection string must name",
     ),
     (
         "HUB_HOST_TAKEN",
         "a host belongs to one fleet: two on one would delete each other's devices",
+    ),
+    (
+        "HUB_NOT_DEPOSED",
+        "only a hub that a forced failover left is shut out; see `hubshift hub list`",
     ),
     ("HUB_NOT_FOUND", "`hubshift hub list` shows them"),
     (
@@ -139,6 +173,24 @@ const HINTS: &[(&str, &str)] = &[
     (
         "LOSS_NOT_ACKNOWLEDGED",
         "--acknowledge-loss takes `loss_bound` of --plan-only, or `any`",
+    ),
+    (
+        "MANAGEMENT_REFUSED",
+        "check the resource id in the secret of --management-ref",
+    ),
+    (
+        "MANAGEMENT_UNAUTHORIZED",
+        "check the application in the secret of --management-ref, and that it may write the hub as a \
+         resource",
+    ),
+    (
+        "MANAGEMENT_UNREACHABLE",
+        "the management plane does not answer: try again later, or take the connection with \
+         --skip-test",
+    ),
+    (
+        "MANAGEMENT_UNTRUSTED",
+        "name the authority that signed its certificate with --ca-ref file:PATH",
     ),
     (
         "MASS_DELETE",
@@ -218,6 +270,10 @@ const HINTS: &[(&str, &str)] = &[
         "SOURCE_REWOUND",
         "the active hub was restored from an older state: force the move to the standby, or accept \
          it with `hubshift sync run --accept-source`",
+    ),
+    (
+        "TARGET_FENCED",
+        "`hubshift hub unfence HUB` opens the target; then plan again",
     ),
     (
         "TARGET_NOT_STANDBY",

@@ -3,10 +3,12 @@
 //! Kept true: every field of a struct is always there, `null` or empty when it is not set, so that
 //! a program never has to ask whether a key exists.
 
+mod adoption;
 mod backup;
 mod connection;
 mod device;
 mod failover;
+mod fence;
 mod fleet;
 mod hub;
 mod merge;
@@ -23,10 +25,12 @@ use prost_types::Timestamp;
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
+pub(crate) use adoption::{AdoptionPlanView, ExtraView};
 pub(crate) use backup::{BackupCheckView, BackupView};
 pub(crate) use connection::{ConnectionTestView, ConnectionView, HubConnectionView};
 pub(crate) use device::{CredentialsView, DeletedView, DeviceView};
 pub(crate) use failover::FailoverView;
+pub(crate) use fence::FenceView;
 pub(crate) use fleet::{FleetChangeView, FleetView};
 pub(crate) use hub::HubView;
 pub(crate) use merge::{ConflictView, MergeStatusView, MergeView};

@@ -50,6 +50,12 @@ pub struct HubFacts {
     pub pending: u64,
     /// Why replication to it stopped; empty when it did not.
     pub blocked: String,
+    /// Whether it can be shut out through its management plane.
+    pub can_fence: bool,
+    /// Whether it is shut out that way, or may be.
+    pub is_fenced: bool,
+    /// Whether what authorises a call to it stays good after the call's deadline.
+    pub authority_outlives_call: bool,
 }
 
 /// What replication knows.
@@ -113,6 +119,7 @@ pub fn precheck(facts: &Facts) -> Vec<Check> {
         rules::epoch_known(facts),
         rules::target_standby(facts),
         rules::target_ready(facts),
+        rules::target_open(facts),
         rules::answers(facts, "target_answers"),
     ];
     if facts.kind.has_source() {
@@ -124,11 +131,25 @@ pub fn precheck(facts: &Facts) -> Vec<Check> {
         rules::open_holds(facts),
         rules::active_merge(facts),
     ]);
-    checks.extend([rules::merge_debts(facts), rules::fence_debts(facts)]);
+    checks.extend([
+        rules::call_authority(facts),
+        rules::merge_debts(facts),
+        rules::fence_debts(facts),
+    ]);
     if facts.kind == Kind::Failback {
         checks.push(rules::target_home(facts));
     }
     checks
+}
+
+/// What shuts the old hub out, for an operator who reads a plan. A planned move leaves a hub that was
+/// proven equal, and keeps it as a standby.
+pub fn fence_words(kind: Kind, can_fence: bool) -> &'static str {
+    match kind {
+        Kind::Planned | Kind::Failback => "none",
+        Kind::Forced if can_fence => "hard, by the management plane",
+        Kind::Forced => "none, loss window stays open",
+    }
 }
 
 /// Whether the findings stop the move. `overridden`: the operator of a forced move said to go on.

@@ -93,10 +93,15 @@ fn shown(wire: wire::Job) -> Job {
         status if is(status, "cancelled") => JobStatus::Cancelled,
         _ => JobStatus::Running,
     };
+    let blob = match kind {
+        JobKind::Import => wire.input_blob_name,
+        JobKind::Export | JobKind::Other => wire.output_blob_name,
+    };
     Job {
         id: wire.job_id,
         kind,
         status,
+        blob: blob.filter(|name| !name.is_empty()),
         progress: wire.progress.and_then(|done| u32::try_from(done).ok()),
         failure: wire
             .failure_reason
@@ -167,6 +172,20 @@ mod tests {
         assert_eq!(found.failure.as_deref(), Some("no such blob"));
         let other = job(json!({"jobId": "j", "type": "scheduleUpdateTwin", "failureReason": null}));
         assert_eq!((other.kind, other.failure), (JobKind::Other, None));
+    }
+
+    #[test]
+    fn the_blob_is_the_one_that_the_kind_reads_or_writes() {
+        let blob = |kind: &str| {
+            let both = json!({
+                "jobId": "j", "type": kind, "inputBlobName": "in", "outputBlobName": "out",
+            });
+            job(both).blob
+        };
+        assert_eq!(blob("import").as_deref(), Some("in"));
+        assert_eq!(blob("export").as_deref(), Some("out"));
+        let silent = job(json!({"jobId": "j", "type": "import", "inputBlobName": ""}));
+        assert_eq!(silent.blob, None);
     }
 
     #[test]

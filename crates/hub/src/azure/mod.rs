@@ -174,6 +174,7 @@ impl Hub for AzureHub {
             change_feed: false,
             range_digest: false,
             hard_fence: false,
+            authority_outlives_call: self.authority_outlives_call(),
             max_page_size: listing::MAX_PAGE,
             read_lag: self.read_lag,
         }

@@ -67,6 +67,8 @@ pub(super) struct Job {
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
     pub(super) status: Option<String>,
+    pub(super) input_blob_name: Option<String>,
+    pub(super) output_blob_name: Option<String>,
     pub(super) progress: Option<i64>,
     pub(super) failure_reason: Option<String>,
 }

@@ -4,6 +4,7 @@
 
 mod error;
 pub(crate) mod failover;
+pub(crate) mod fencing;
 pub(crate) mod fleet;
 mod once;
 pub(crate) mod plan;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::failover::{
-    Check, Facts, Kind, LossBound, Step, is_blocked, precheck, predicted_closure,
+    Check, Facts, Kind, LossBound, Step, fence_words, is_blocked, precheck, predicted_closure,
 };
 use hubshift_domain::pacing;
 use serde::{Deserialize, Serialize};
@@ -49,9 +49,6 @@ pub(crate) struct Basis<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-/// No adapter has a hard fence yet.
-const FENCE: &str = "none";
-
 /// Predicts a move.
 pub(crate) fn make(basis: &Basis<'_>) -> Plan {
     let Basis {
@@ -76,6 +73,10 @@ pub(crate) fn make(basis: &Basis<'_>) -> Plan {
         .as_ref()
         .and_then(|found| found.target.clone());
     let known = known.unwrap_or_default();
+    let source = facts.replication.iter().find_map(|r| r.source.as_ref());
+    // A new epoch at the same hub leaves nobody to shut out.
+    let leaves = target.hub_id != fleet.active_hub_id;
+    let can_fence = leaves && source.is_some_and(|hub| hub.can_fence);
     Plan {
         blocked: is_blocked(&checks, false),
         checks,
@@ -85,7 +86,7 @@ pub(crate) fn make(basis: &Basis<'_>) -> Plan {
         loss_bound: (facts.kind == Kind::Forced)
             .then(|| LossBound::new(known.staleness, known.pending)),
         staleness_seconds: known.staleness.map_or(-1.0, |span| span.as_secs_f64()),
-        fence: FENCE.to_owned(),
+        fence: fence_words(facts.kind, can_fence).to_owned(),
         steps: facts.kind.steps().collect(),
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use hubshift_api::pb::merge::MergeStatus;
 use hubshift_api::pb::registry::{HubStatus, ReplicationStatus};
-use hubshift_api::times;
+use hubshift_api::{enums, times};
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::failover::{Facts, HubFacts, Kind, MergeFacts, ReplicationFacts};
+use hubshift_domain::fence::FenceState;
 use hubshift_domain::id::FleetId;
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
@@ -171,6 +172,9 @@ fn hub_facts(hub: &HubStatus) -> HubFacts {
         staleness: staleness.flatten(),
         pending: hub.pending_count,
         blocked: hub.blocked.clone(),
+        can_fence: hub.hard_fence,
+        is_fenced: enums::from_fence_state(hub.fence()).is_some_and(FenceState::may_be_shut),
+        authority_outlives_call: hub.authority_outlives_call,
     }
 }
 

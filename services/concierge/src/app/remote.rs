@@ -8,13 +8,16 @@ use std::time::Duration;
 use hubshift_api::pb::merge::merge_service_client::MergeServiceClient;
 use hubshift_api::pb::merge::{GetMergeStatusRequest, MergeStatus};
 use hubshift_api::pb::registry::backup_service_client::BackupServiceClient;
+use hubshift_api::pb::registry::fence_service_client::FenceServiceClient;
 use hubshift_api::pb::registry::replication_service_client::ReplicationServiceClient;
 use hubshift_api::pb::registry::{
-    CreateBackupRequest, GetReplicationStatusRequest, GetTaskRequest, ReplicationStatus,
-    StartDrainRequest, StartPassRequest, StartReplayRequest, StartVerifyRequest, Task,
+    CreateBackupRequest, FenceHubRequest, FenceStatus, GetReplicationStatusRequest, GetTaskRequest,
+    ReplicationStatus, StartDrainRequest, StartPassRequest, StartReplayRequest, StartVerifyRequest,
+    Task,
 };
 use hubshift_api::pb::types::StepContext;
 use hubshift_api::times;
+use hubshift_domain::epoch::Epoch;
 use hubshift_shell::GrpcChannel;
 use hubshift_shell::grpc::deadline;
 use time::OffsetDateTime;
@@ -26,6 +29,7 @@ use uuid::Uuid;
 pub(crate) struct Remote {
     replication: ReplicationServiceClient<GrpcChannel>,
     backup: BackupServiceClient<GrpcChannel>,
+    fence: FenceServiceClient<GrpcChannel>,
     merge: MergeServiceClient<GrpcChannel>,
     timeout: Duration,
 }
@@ -68,7 +72,8 @@ impl Remote {
     pub(crate) fn new(registry: GrpcChannel, merge: GrpcChannel, timeout: Duration) -> Self {
         Self {
             replication: ReplicationServiceClient::new(registry.clone()),
-            backup: BackupServiceClient::new(registry),
+            backup: BackupServiceClient::new(registry.clone()),
+            fence: FenceServiceClient::new(registry),
             merge: MergeServiceClient::new(merge),
             timeout,
         }
@@ -163,6 +168,28 @@ impl Remote {
             .get_task(self.request(message))
             .await?;
         Ok(response.into_inner())
+    }
+
+    /// Asks that a hub be shut out through its management plane, and says how that stands. The same
+    /// request id asks once, however often it is sent.
+    pub(crate) async fn fence_hub(
+        &self,
+        fleet: &str,
+        hub: &str,
+        epoch: Epoch,
+        request_id: Uuid,
+        context: Option<StepContext>,
+    ) -> Result<FenceStatus, Status> {
+        let message = FenceHubRequest {
+            fleet: format!("fleets/{fleet}"),
+            hub: hub.to_owned(),
+            epoch: epoch.0,
+            request_id: request_id.to_string(),
+            context,
+            again: false,
+        };
+        let request = self.request(message);
+        Ok(self.fence.clone().fence_hub(request).await?.into_inner())
     }
 
     /// How far a fleet's standbys are behind.

@@ -81,6 +81,7 @@ fn wire_debt(fleet_id: &str, debt: DebtRow) -> Debt {
         failover: failover::name(fleet_id, debt.failover_id),
         epoch: unsigned(debt.epoch),
         create_time: Some(times::timestamp(debt.create_time)),
+        error: debt.error,
     }
 }
 

@@ -70,7 +70,7 @@ fn progress(status: &MergeStatus) -> MergeProgress {
 }
 
 /// Moves the hub under the condition that neither it nor the epoch moved meanwhile; pays what it
-/// owes up to `paid`. The merge is also what stands for the fence until an adapter has one.
+/// owes up to `paid`. The merge stands for the fence too: it looked at everything that the hub took.
 async fn change(
     app: &App,
     fleet: &FleetRow,

@@ -5,6 +5,7 @@
 //! retry.
 
 mod debts;
+mod fences;
 mod freezes;
 mod set_aside;
 mod standbys;
@@ -82,5 +83,6 @@ async fn purge(app: &App) -> Result<(), StoreError> {
 async fn one_fleet(app: &App, row: &FleetRow) -> Result<(), StoreError> {
     set_aside::tick(app, row).await?;
     debts::tick(app, row).await?;
-    standbys::tick(app, row).await
+    standbys::tick(app, row).await?;
+    fences::tick(app, row).await
 }

@@ -168,6 +168,7 @@ fn wire_debt(fleet: &FleetId, debt: &DebtEntry) -> pb::Debt {
         failover: fleet.child_name("failovers", debt.failover),
         epoch: debt.epoch.0,
         create_time: Some(times::timestamp(debt.create_time)),
+        error: String::new(),
     }
 }
 

@@ -240,6 +240,23 @@ pub(crate) async fn quarantine(
     Ok(hubs)
 }
 
+/// Whether a hub is shut out by a hard fence, or may be. To be asked while the fleet's row is held: no
+/// order to shut the hub can be given meanwhile.
+pub(crate) async fn is_fenced(
+    connection: &mut PgConnection,
+    fleet_id: &str,
+    hub_id: &str,
+) -> Result<bool, StoreError> {
+    let fenced = sqlx::query_scalar!(
+        r#"select authority.is_fenced($1, $2) as "fenced!""#,
+        fleet_id,
+        hub_id
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(fenced)
+}
+
 /// The longest hard deadline of a call to any of a fleet's hubs.
 pub(crate) async fn longest_call(
     connection: &mut PgConnection,

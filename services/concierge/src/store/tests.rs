@@ -1,5 +1,7 @@
 //! The fence on a real database: what may commit beside what, and who may write what.
 
+mod fence;
+
 use std::time::Duration;
 
 use hubshift_domain::epoch::Epoch;

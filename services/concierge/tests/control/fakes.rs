@@ -12,12 +12,15 @@ use hubshift_api::pb::merge as m;
 use hubshift_api::pb::merge::merge_service_server::{MergeService, MergeServiceServer};
 use hubshift_api::pb::registry as r;
 use hubshift_api::pb::registry::backup_service_server::{BackupService, BackupServiceServer};
+use hubshift_api::pb::registry::fence_service_server::FenceServiceServer;
 use hubshift_api::pb::registry::replication_service_server::{
     ReplicationService, ReplicationServiceServer,
 };
 use hubshift_api::pb::types::{Failure, StepContext, TaskState};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status};
+
+use crate::plane::Plane;
 
 /// What the services below know and do. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +45,12 @@ pub(crate) struct Script {
     pub(crate) pending: u64,
     /// Writes that the target of a replay does not take.
     pub(crate) refused: u64,
+    /// How hubs are shut out.
+    pub(crate) plane: Plane,
+    /// Every fence that was asked for.
+    pub(crate) fenced: Vec<r::FenceHubRequest>,
+    /// Slugs of hubs that are shut out.
+    pub(crate) shut: BTreeSet<String>,
     /// Where merging stands.
     pub(crate) merge: m::MergeStatus,
     /// Every start: kind, request id and context.
@@ -62,6 +71,7 @@ impl Below {
         let server = tonic::transport::Server::builder()
             .add_service(ReplicationServiceServer::new(self.clone()))
             .add_service(BackupServiceServer::new(self.clone()))
+            .add_service(FenceServiceServer::new(self.clone()))
             .add_service(MergeServiceServer::new(self.clone()))
             .serve_with_incoming(TcpListenerStream::new(listener));
         tokio::spawn(server);
@@ -152,6 +162,10 @@ impl Script {
 
     fn hub(&self, hub: &str) -> r::HubStatus {
         let complete = self.staleness >= 0.0;
+        let fence = match self.shut.contains(hub) {
+            true => r::FenceState::Done,
+            false => r::FenceState::Unspecified,
+        };
         r::HubStatus {
             hub: hub.to_owned(),
             reachable: !self.dead.contains(hub),
@@ -159,6 +173,8 @@ impl Script {
             watermark: complete.then(prost_types::Timestamp::default),
             staleness_seconds: self.staleness,
             verify_epoch: self.verify_epoch,
+            hard_fence: self.plane != Plane::None,
+            fence: fence.into(),
             ..r::HubStatus::default()
         }
     }

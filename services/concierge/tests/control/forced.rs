@@ -8,7 +8,7 @@ use hubshift_testkit::eventually;
 
 use crate::world::{PATIENCE, World, order, succeeded};
 
-async fn dead_east() -> World {
+pub(crate) async fn dead_east() -> World {
     let world = World::new().await;
     world.below.script().dead.insert("east".into());
     world.below.script().staleness = 36.4;

@@ -5,9 +5,11 @@
 mod bad_input;
 mod failovers;
 mod fakes;
+mod fenced;
 mod fleets;
 mod forced;
 mod forgotten;
+mod plane;
 mod superseded;
 mod takeover;
 mod world;

@@ -1,13 +1,13 @@
 //! A hub in process and a client that speaks plain HTTPS to it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub(crate) mod blob;
 pub(crate) mod jobs;
 
 use std::time::Duration;
 
 use hubshift_azure::{Secret, path, sas};
 use hubshift_emulator::{Emulator, Options, Running};
+pub(crate) use hubshift_testkit::blobs as blob;
 use reqwest::{Certificate, Client, Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use time::OffsetDateTime;

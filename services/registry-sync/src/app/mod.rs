@@ -1,5 +1,6 @@
 //! Use cases: what a request means, above SQL and below the wire.
 
+pub(crate) mod adoption;
 pub(crate) mod apply;
 pub(crate) mod devices;
 pub(crate) mod divergence;

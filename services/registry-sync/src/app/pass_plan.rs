@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use hubshift_azure::quota::{JOB_DEVICES_PER_SECOND, OperationClass};
+use hubshift_domain::hub_state::HubState;
 use hubshift_domain::id::{FleetId, HubId};
-use hubshift_domain::seeding::{self, Estimate, Speed, Work, estimate};
+use hubshift_domain::seeding::{self, Estimate, Speed, Work, estimate_of};
+use hubshift_store::StoreError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -16,6 +18,7 @@ use crate::budget;
 use crate::deps::Deps;
 use crate::hubs::HubsError;
 use crate::store;
+use crate::store::connection::ConnectionRow;
 use crate::store::plan::Tally;
 use crate::workflows::report::count;
 
@@ -65,9 +68,12 @@ struct Side {
     /// Devices that the hub counts, or why it does not.
     counted: Result<u64, String>,
     /// In the order of [`CLASSES`].
-    rates: [Option<f64>; 4],
+    rates: Rates,
     has_jobs: bool,
 }
+
+/// Calls per second, in the order of [`CLASSES`]; nothing where no limit is known.
+type Rates = [Option<f64>; 4];
 
 /// Plans a pass from the active hub to a standby.
 ///
@@ -84,6 +90,10 @@ pub(crate) async fn plan(
         Box::pin(side(deps, &view.fleet, source, tally.source)),
         Box::pin(side(deps, &view.fleet, target, tally.target)),
     );
+    let mut there = there?;
+    // No job is begun at a hub that a move may go to at any time.
+    let state = view.hub(target).map(|hub| hub.state);
+    there.has_jobs &= state == Some(HubState::Syncing);
     let mut times = Vec::new();
     for hub in [source, target] {
         let looks = store::plan::looks(pool, fleet, hub.as_str()).await?;
@@ -91,25 +101,75 @@ pub(crate) async fn plan(
     }
     let as_of = times.into_iter().collect::<Option<Vec<_>>>();
     let as_of = as_of.and_then(|times| times.into_iter().min());
-    Ok(judge(tally, &here?, &there?, as_of))
+    Ok(judge(tally, &here?, &there, as_of))
+}
+
+/// How long it takes to bring a standby up to date that can run jobs, both hubs having been read.
+///
+/// # Errors
+/// The standby has no connection, or the database failed.
+pub(crate) async fn way(
+    deps: &Deps,
+    fleet: &FleetId,
+    source: &HubId,
+    target: &HubId,
+) -> Result<Estimate, HubsError> {
+    let row = deps.hubs.row(fleet, target).await?;
+    let rates = rates(deps, fleet, &row).await?;
+    let (source, target) = (source.as_str(), target.as_str());
+    let tally = store::plan::tally(&deps.pool, fleet.as_str(), source, target).await?;
+    let seedable = count(tally.seedable);
+    Ok(estimate_of(
+        &work(&tally, 0),
+        seedable,
+        &speed(&rates, true),
+    ))
+}
+
+fn work(tally: &Tally, assumed: u64) -> Work {
+    Work {
+        creates: count(tally.creates).saturating_add(assumed),
+        updates: count(tally.updates),
+        deletes: count(tally.deletes),
+    }
 }
 
 async fn side(deps: &Deps, fleet: &FleetId, hub: &HubId, seen: i64) -> Result<Side, HubsError> {
     let row = deps.hubs.row(fleet, hub).await?;
+    Ok(Side {
+        hub: hub.clone(),
+        seen: count(seen),
+        counted: counted(deps, fleet, hub).await,
+        rates: rates(deps, fleet, &row).await?,
+        has_jobs: !row.job_container_ref.is_empty(),
+    })
+}
+
+/// How fast a hub may be called now.
+async fn rates(deps: &Deps, fleet: &FleetId, row: &ConnectionRow) -> Result<Rates, StoreError> {
     let speed = deps.config.hub_budget_speed;
     let settings = budget::settings(&row.allowance(), speed)?;
     let names = CLASSES.map(|class| class.as_str().to_owned());
     let whole = CLASSES.map(|class| settings.per_second(class).unwrap_or(0.0));
     let (pool, recovery) = (&deps.pool, budget::recovery(speed));
-    let (id, hub_id) = (fleet.as_str(), hub.as_str());
+    let (id, hub_id) = (fleet.as_str(), row.hub_id.as_str());
     let rates = store::budget::rates(pool, id, hub_id, &names, &whole, recovery).await?;
-    Ok(Side {
-        hub: hub.clone(),
-        seen: count(seen),
-        counted: counted(deps, fleet, hub).await,
-        rates: std::array::from_fn(|place| rates.get(place).copied().flatten()),
-        has_jobs: !row.job_container_ref.is_empty(),
-    })
+    Ok(std::array::from_fn(|place| {
+        rates.get(place).copied().flatten()
+    }))
+}
+
+fn rate(rates: &Rates, place: usize) -> f64 {
+    rates[place].unwrap_or(f64::INFINITY)
+}
+
+fn speed(rates: &Rates, has_jobs: bool) -> Speed {
+    Speed {
+        registry: rate(rates, 0),
+        twin_reads: rate(rates, 2),
+        twin_writes: rate(rates, 3),
+        job_devices: has_jobs.then_some(JOB_DEVICES_PER_SECOND),
+    }
 }
 
 /// How many devices a hub counts, or why it does not say.
@@ -136,11 +196,8 @@ fn scan_time(scan: Uuid) -> Option<OffsetDateTime> {
 fn judge(tally: Tally, source: &Side, target: &Side, as_of: Option<OffsetDateTime>) -> PassPlan {
     // What neither was read of is taken to be the same devices.
     let assumed = source.unread().saturating_sub(target.unread());
-    let work = Work {
-        creates: count(tally.creates).saturating_add(assumed),
-        updates: count(tally.updates),
-        deletes: count(tally.deletes),
-    };
+    let work = work(&tally, assumed);
+    let seedable = count(tally.seedable).saturating_add(assumed);
     let mut unknowns: Vec<String> = [source, target]
         .into_iter()
         .filter_map(Side::unknown)
@@ -159,7 +216,7 @@ fn judge(tally: Tally, source: &Side, target: &Side, as_of: Option<OffsetDateTim
         extras: count(tally.extras),
         unknowns,
         reading: reading(source, target),
-        estimate: estimate(&work, &target.speed()),
+        estimate: estimate_of(&work, seedable, &target.speed()),
         limits,
     }
 }
@@ -220,21 +277,12 @@ impl Side {
             .max(1)
     }
 
-    fn rate(&self, place: usize) -> f64 {
-        self.rates[place].unwrap_or(f64::INFINITY)
-    }
-
     fn speed(&self) -> Speed {
-        Speed {
-            registry: self.rate(0),
-            twin_reads: self.rate(2),
-            twin_writes: self.rate(3),
-            job_devices: self.has_jobs.then_some(JOB_DEVICES_PER_SECOND),
-        }
+        speed(&self.rates, self.has_jobs)
     }
 
     fn reading(&self) -> Duration {
-        let listing = seeding::time(self.pages(), self.rate(1));
+        let listing = seeding::time(self.pages(), rate(&self.rates, 1));
         listing.max(seeding::reading(self.unread(), &self.speed()))
     }
 

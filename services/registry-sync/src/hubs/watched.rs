@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_hub::{
-    AzureHub, BulkHub, Capabilities, DeviceWrite, EtagPair, Hub, HubDevice, Outcome, Page,
-    Rejection, Statistics,
+    AzureHub, BulkHub, Capabilities, DeviceWrite, EtagPair, Hub, HubDevice, Job, Outcome, Page,
+    Rejection, Secret, Statistics,
 };
 use sqlx::PgPool;
 use tokio::time::Instant;
@@ -139,6 +139,31 @@ impl Hub for Watched {
     }
 
     fn bulk(&self) -> Option<&dyn BulkHub> {
-        self.hub.bulk()
+        self.hub.bulk().map(|_| self as &dyn BulkHub)
+    }
+}
+
+#[async_trait]
+impl BulkHub for Watched {
+    async fn start_import(&self, container: &Secret, blob: &str) -> Outcome<String> {
+        self.note(self.hub.start_import(container, blob).await)
+            .await
+    }
+
+    async fn start_export(&self, container: &Secret, blob: &str) -> Outcome<String> {
+        self.note(self.hub.start_export(container, blob).await)
+            .await
+    }
+
+    async fn job(&self, id: &str) -> Outcome<Option<Job>> {
+        self.note(self.hub.job(id).await).await
+    }
+
+    async fn jobs(&self) -> Outcome<Vec<Job>> {
+        self.note(self.hub.jobs().await).await
+    }
+
+    async fn cancel_job(&self, id: &str) -> Outcome<()> {
+        self.note(self.hub.cancel_job(id).await).await
     }
 }

@@ -33,7 +33,11 @@ impl Pass {
         let (pool, fleet) = (&cx.deps.pool, cx.fleet.as_str());
         let source = self.source.as_str();
         self.apply_time = store::authority::now(pool).await?;
-        self.phase = Phase::Apply;
+        self.phase = if self.is_light() {
+            Phase::Apply
+        } else {
+            Phase::Seed
+        };
         let mut absent = store::tombstone::absent_twice(pool, fleet, source).await?;
         absent.retain(|record| record.has_tombstone || !record.waits);
         let (buried, inferred): (Vec<_>, Vec<_>) =

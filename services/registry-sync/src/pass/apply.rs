@@ -187,14 +187,18 @@ impl Pass {
     }
 
     async fn advance_base(&self, cx: &PassCx<'_>, up_to: Option<&str>) -> Result<(), StepError> {
-        let pair = Pair {
+        store::base::advance(&cx.deps.pool, self.pair(cx), &self.after, up_to).await?;
+        Ok(())
+    }
+
+    /// The two hubs whose bases advance.
+    pub(super) fn pair<'a>(&'a self, cx: &'a PassCx<'_>) -> Pair<'a> {
+        Pair {
             fleet: cx.fleet.as_str(),
             source: self.source.as_str(),
             target: self.target.as_str(),
             found_epoch: self.epoch.as_i64(),
-        };
-        store::base::advance(&cx.deps.pool, pair, &self.after, up_to).await?;
-        Ok(())
+        }
     }
 }
 

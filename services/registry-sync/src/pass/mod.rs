@@ -1,9 +1,10 @@
 //! A pass: a standby follows the active hub.
 //!
 //! ```text
-//! ScanSource ─▶ ScanTarget ─▶ Absent (deletions that no one told us of) ─▶ Apply ─▶ Finish ─▶ Over
-//!                           ▲
-//!         News ─────────────┘   a light pass, on news of the journal or of a hub, begins here
+//! ScanSource ─▶ ScanTarget ─▶ Absent (deletions that no one told us of) ─▶ Seed (by import jobs,
+//!                           ▲      where that is quicker) ─▶ Apply (by calls) ─▶ Finish ─▶ Over
+//!         News ─────────────┘   a light pass, on news of the journal or of a hub, begins here; it
+//!                               runs no jobs
 //! ```
 //!
 //! Durable: bases, tombstones, the standby's watermark. Kept true: a standby is only written under
@@ -17,6 +18,7 @@ mod apply;
 mod finish;
 mod need;
 mod news;
+mod seed;
 mod source;
 
 use std::time::Duration;
@@ -42,6 +44,8 @@ pub(crate) use absent::MASS_DELETE;
 pub(crate) use apply::{is_throttled, judge};
 pub(crate) use source::SOURCE_REWOUND;
 
+use seed::Seed;
+
 /// Where a pass is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +54,7 @@ enum Phase {
     ScanTarget,
     News,
     Absent,
+    Seed,
     Apply,
     Finish,
     Over,
@@ -105,6 +110,9 @@ pub(crate) struct Pass {
     /// Whether the source itself told of a deletion.
     #[serde(default)]
     heard_of_deletion: bool,
+    /// How far making devices by jobs is.
+    #[serde(default)]
+    seed: Seed,
     result: Option<PassResult>,
 }
 
@@ -160,6 +168,7 @@ impl Pass {
             blocked: String::new(),
             accept_source: false,
             heard_of_deletion: false,
+            seed: Seed::default(),
             result: None,
         })
     }
@@ -190,6 +199,7 @@ impl Pass {
                 Phase::ScanSource | Phase::ScanTarget => self.scan(cx).await?,
                 Phase::News => self.news(cx).await?,
                 Phase::Absent => self.absent(cx).await?,
+                Phase::Seed => Box::pin(self.seed(cx)).await?,
                 Phase::Apply => self.apply(cx).await?,
                 Phase::Finish => self.finish(cx).await?,
                 Phase::Over => return Ok(Turn::Over),

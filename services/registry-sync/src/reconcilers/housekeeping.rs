@@ -1,5 +1,6 @@
 //! What would otherwise grow for ever, and what a crash left open: finished passes, old answers,
-//! old scans and intents, and intents without an outcome.
+//! old scans, intents, jobs and plans of adoptions, fences that nobody needs any more, intents
+//! without an outcome, jobs that nobody works with.
 
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::Workflow as _;
@@ -7,6 +8,7 @@ use hubshift_store::{StoreError, idem};
 
 use crate::deps::Deps;
 use crate::intent;
+use crate::jobs;
 use crate::rpc::task::KINDS;
 use crate::store;
 use crate::workflows::pass::SyncTask;
@@ -25,12 +27,15 @@ pub(crate) struct Summary {
     pub(crate) forgotten: u64,
     /// Intents that got an outcome.
     pub(crate) settled: u64,
+    /// Jobs of which nothing is left.
+    pub(crate) closed: u64,
 }
 
 /// Tidies up.
 pub(crate) async fn tick(deps: &Deps) -> Result<Summary, StoreError> {
     let mut summary = Summary {
         settled: settle(deps).await?,
+        closed: jobs::tidy(deps).await?,
         ..Summary::default()
     };
     let mut connection = deps.pool.acquire().await?;
@@ -41,7 +46,10 @@ pub(crate) async fn tick(deps: &Deps) -> Result<Summary, StoreError> {
     summary.forgotten += idem::purge(&mut connection, ANSWERS).await?;
     summary.forgotten += store::scan::purge(&mut *connection).await?;
     summary.forgotten += store::intent::purge(&mut *connection).await?;
+    summary.forgotten += store::import_job::purge(&mut *connection).await?;
     summary.forgotten += store::step_fence::purge(&mut *connection).await?;
+    summary.forgotten += store::adoption::purge(&mut *connection).await?;
+    summary.forgotten += store::fence::purge(&mut *connection).await?;
     Ok(summary)
 }
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::find;
 use crate::deps::Deps;
-use crate::hubs::{AZURE, HubsError, Proposal};
+use crate::hubs::{AZURE, HubsError, Management, Proposal};
 use crate::store;
 use crate::store::connection::{ConnectionRow, NewConnection};
 
@@ -117,6 +117,7 @@ fn checked(body: &pb::UpdateConnectionRequest) -> Result<Update, Status> {
         ca_ref: connection.ca_ref,
         allowance,
         job_container_ref: connection.job_container_ref,
+        management_ref: connection.management_ref,
     };
     Ok(Update {
         fleet,
@@ -141,16 +142,21 @@ async fn update(
     drop(connection);
     let view = find::fleet(deps, &update.fleet).await?;
     view.hub(&update.hub).ok_or(HubsError::NoHub)?;
+    check_fence(deps, &update).await?;
     let proposal = &update.proposal;
     let (hub, host) = deps
         .hubs
         .try_out(&update.fleet, &update.hub, proposal)
         .await?;
+    let management = Management::of(proposal, &host)?;
     let tried = if update.skip_test {
         None
     } else {
         Some(answered(hub.statistics().await)?)
     };
+    if let Some(management) = management.filter(|_| !update.skip_test) {
+        management.look().await?;
+    }
     let new = NewConnection {
         adapter: &proposal.adapter,
         secret_ref: &proposal.secret_ref,
@@ -158,10 +164,22 @@ async fn update(
         host: &host,
         allowance: &proposal.allowance,
         job_container_ref: &proposal.job_container_ref,
+        management_ref: &proposal.management_ref,
     };
     let answer = put(deps, &update, &new, tried.is_some(), &idem).await?;
     tracing::info!(caller, fleet = %update.fleet, hub = %update.hub, host, "connection taken");
     Ok(answer)
+}
+
+/// A hub that is shut out can't be tried, and it can be opened again only with its `management_ref`.
+async fn check_fence(deps: &Deps, update: &Update) -> Result<(), Status> {
+    let (fleet, hub) = (update.fleet.as_str(), update.hub.as_str());
+    let row = store::connection::get(&deps.pool, fleet, hub).await?;
+    let is_tried = !update.skip_test || update.proposal.management_ref.is_empty();
+    if row.is_some_and(|row| row.is_fenced()) && is_tried {
+        return Err(HubsError::Fenced(hub.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// Two connections to one hub would compare it with itself, or mix two fleets.
@@ -236,6 +254,7 @@ fn to_wire(fleet: &FleetId, row: &ConnectionRow) -> pb::Connection {
         last_error: row.last_error.clone(),
         budget: Some(allowance::to_wire(&row.allowance())),
         job_container_ref: row.job_container_ref.clone(),
+        management_ref: row.management_ref.clone(),
     }
 }
 

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use crate::authority::{FleetView, HubView};
 use crate::deps::Deps;
+use crate::hubs::HubsError;
 use crate::store;
 use crate::store::connection::ConnectionRow;
 use crate::store::replication::ReplicationRow;
@@ -28,6 +29,10 @@ pub(crate) async fn replication(
         };
         let row = rows.iter().find(|row| row.hub_id == id);
         let mut status = status(view, hub, connection, row);
+        status.authority_outlives_call = deps
+            .hubs
+            .authority_outlives_call(&view.fleet, &hub.hub_id)
+            .await;
         status.device_count = count(store::observed::device_count(pool, fleet, id).await?);
         if hub.hub_id != view.active_hub {
             status.pending_count = count(store::replication::pending_count(pool, fleet, id).await?);
@@ -43,7 +48,7 @@ pub(crate) async fn replication(
     })
 }
 
-/// All but the counts.
+/// All but the counts, and what only a connected hub knows.
 fn status(
     view: &FleetView,
     hub: &HubView,
@@ -55,11 +60,20 @@ fn status(
     let watermark = row
         .filter(|row| row.watermark_epoch == view.epoch.as_i64())
         .and_then(|row| row.watermark);
+    let is_fenced = connection.is_fenced();
+    let is_answering = connection.contact_time.is_some() && connection.last_error.is_empty();
+    let fence = connection
+        .fence()
+        .map_or(pb::FenceState::Unspecified, enums::fence_state);
     pb::HubStatus {
         hub: hub.hub_id.to_string(),
         state: enums::hub_state(hub.state).into(),
-        reachable: connection.contact_time.is_some() && connection.last_error.is_empty(),
-        last_error: connection.last_error.clone(),
+        reachable: is_answering && !is_fenced,
+        last_error: if is_fenced {
+            HubsError::Fenced(hub.hub_id.to_string()).to_string()
+        } else {
+            connection.last_error.clone()
+        },
         watermark: watermark.map(times::timestamp),
         staleness_seconds: staleness(view.now, watermark),
         device_count: 0,
@@ -67,6 +81,9 @@ fn status(
         verify_time: row.and_then(|row| row.verify_time).map(times::timestamp),
         verify_epoch: row.map_or(0, |row| u64::try_from(row.verify_epoch).unwrap_or(0)),
         blocked: row.map(|row| row.blocked.clone()).unwrap_or_default(),
+        hard_fence: !connection.management_ref.is_empty(),
+        fence: fence.into(),
+        authority_outlives_call: false,
     }
 }
 

@@ -15,11 +15,20 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::deps::Deps;
-use crate::workflows::report::{Report, TaskResult};
+use crate::workflows::report::{AdoptionResult, Report, TaskResult};
 
 /// The kinds that callers start; the reconciler's own are not listed.
-pub(crate) const KINDS: [&str; 7] = [
-    "pass", "scan", "verify", "drain", "replay", "backup", "restore",
+pub(crate) const KINDS: [&str; 10] = [
+    "pass",
+    "scan",
+    "verify",
+    "drain",
+    "replay",
+    "backup",
+    "restore",
+    "adoption_plan",
+    "adoption",
+    "fence",
 ];
 
 /// Task ids are made of request ids within this name space.
@@ -219,5 +228,19 @@ fn outcome(result: TaskResult) -> Outcome {
             digest: backup.digest,
             stores: backup.stores,
         }),
+        TaskResult::Adoption(adoption) => Outcome::Adoption(adopted(adoption)),
+    }
+}
+
+/// What became of an adoption's extras, to the wire.
+pub(crate) fn adopted(result: AdoptionResult) -> pb::AdoptionResult {
+    pb::AdoptionResult {
+        plan: result.plan,
+        extra_count: result.extras,
+        kept_count: result.kept,
+        quarantined_count: result.quarantined,
+        deleted_count: result.deleted,
+        stale_count: result.stale,
+        rejected_count: result.rejected,
     }
 }

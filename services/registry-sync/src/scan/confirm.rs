@@ -1,4 +1,6 @@
-//! What was there once and was not listed: asked for by its id.
+//! What was there once and was not listed: asked for by its id. Whose last read is younger than a
+//! listing may be need not be listed yet, and is not asked for again: a job makes tens of thousands
+//! at once.
 
 use hubshift_flow::StepError;
 
@@ -11,8 +13,11 @@ impl Scan {
     pub(super) async fn confirm(&mut self, work: &Work<'_>) -> Result<Turn, StepError> {
         let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
         let limit = CHUNK as i64;
-        let unlisted =
-            observed::unlisted(pool, fleet, self.hub.as_str(), self.scan_id, limit).await?;
+        let hub = self.hub.as_str();
+        let lag = work.hub.capabilities().read_lag;
+        // A scan that is to read everything takes no earlier read for its own.
+        let before = (!self.full).then(|| self.start_time - lag);
+        let unlisted = observed::unlisted(pool, fleet, hub, self.scan_id, before, limit).await?;
         if unlisted.is_empty() {
             self.phase = if self.detect_rewind {
                 Phase::ConfirmBase

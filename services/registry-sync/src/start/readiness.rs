@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hubshift_shell::Health;
 
 /// What is served; the empty name is the process.
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "",
+    "hubshift.registry.v1.AdoptionService",
     "hubshift.registry.v1.BackupService",
     "hubshift.registry.v1.ConnectionService",
     "hubshift.registry.v1.DeviceService",
+    "hubshift.registry.v1.FenceService",
     "hubshift.registry.v1.ReplicationService",
 ];
 

@@ -151,6 +151,25 @@ pub(crate) async fn assert_intent(
     Ok(())
 }
 
+/// Holds the fleet's row for share until the transaction ends, and refuses to shut out a hub that a
+/// forced move did not leave, or one of another epoch ([`StoreError::Raised`], HS001 to HS005).
+pub(crate) async fn assert_fence(
+    connection: &mut PgConnection,
+    fleet: &str,
+    epoch: i64,
+    hub: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select authority.assert_fence($1, $2, $3)",
+        fleet,
+        epoch,
+        hub
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The database's clock.
 pub(crate) async fn now(executor: impl PgExecutor<'_>) -> Result<OffsetDateTime, StoreError> {
     let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)

@@ -93,7 +93,7 @@ pub(crate) struct Standing {
     /// Those of them that changed at the authority after the time that was asked about.
     pub(crate) newer_count: i64,
     /// Devices that only the standby has, that were never verified equal and that nobody deleted:
-    /// they are kept.
+    /// they are kept. Those that an adoption left there are not counted.
     pub(crate) extra_count: i64,
 }
 
@@ -136,6 +136,11 @@ pub(crate) async fn standing(
                                       where d.fleet_id = $1 and d.device_id = t.device_id
                                         and d.incarnation >= t.incarnation
                                         and $2 = any(d.acked_by)) as was_known,
+                      s.device_id is null
+                          and exists (select from registry.accepted_extra x
+                                       where x.fleet_id = $1 and x.hub_id = $3
+                                         and x.device_id = t.device_id
+                                         and x.generation_id = t.generation_id) as is_accepted,
                       coalesce(s.read_time > $4, false)
                           or s.device_id is null
                              and exists (select from registry.tombstone d
@@ -154,7 +159,8 @@ pub(crate) async fn standing(
                   count(*) filter (where (at_source and not is_equal
                                           or not at_source and was_known)
                                      and is_newer) as "newer!",
-                  count(*) filter (where not at_source and not was_known) as "extra!"
+                  count(*) filter (where not at_source and not was_known
+                                     and not is_accepted) as "extra!"
              from pair"#,
         fleet,
         source,
@@ -184,7 +190,7 @@ pub(crate) struct Comparison {
     pub(crate) differing: Vec<String>,
 }
 
-/// Compares two hubs: every record, extras included. Where a hold makes two records equal in
+/// Compares two hubs: every record, extras included but for those that an adoption left. Where a hold makes two records equal in
 /// effect they count alike in both digests.
 pub(crate) async fn compare(
     executor: impl PgExecutor<'_>,
@@ -216,7 +222,12 @@ pub(crate) async fn compare(
                  from s full join t on t.device_id = s.device_id
                  left join registry.base b
                    on b.fleet_id = $1 and b.hub_id = $3
-                  and b.device_id = coalesce(s.device_id, t.device_id))
+                  and b.device_id = coalesce(s.device_id, t.device_id)
+                where s.device_id is not null
+                   or not exists (select from registry.accepted_extra x
+                                   where x.fleet_id = $1 and x.hub_id = $3
+                                     and x.device_id = t.device_id
+                                     and x.generation_id = t.generation_id))
            select count(source_print) as "source!", count(target_print) as "target!",
                   count(*) filter (where not is_equal) as "differing!",
                   coalesce((array_agg(device_id order by device_id)

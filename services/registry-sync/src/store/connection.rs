@@ -1,6 +1,7 @@
 //! `registry.connection`: how each hub is reached, by reference, how much of its quota may be used,
-//! and how its last call went.
+//! and how its last call went; with it, how the hub's fence stands.
 
+use hubshift_domain::fence::FenceState;
 use hubshift_store::StoreError;
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
@@ -21,6 +22,9 @@ pub(crate) struct ConnectionRow {
     pub(crate) share_percent: i32,
     pub(crate) daily_message_percent: i32,
     pub(crate) job_container_ref: String,
+    pub(crate) management_ref: String,
+    /// As stored; nothing where there is none.
+    pub(crate) fence: Option<String>,
 }
 
 /// How much of a hub's quota an operator allows us.
@@ -55,6 +59,7 @@ pub(crate) struct NewConnection<'a> {
     pub(crate) host: &'a str,
     pub(crate) allowance: &'a Allowance,
     pub(crate) job_container_ref: &'a str,
+    pub(crate) management_ref: &'a str,
 }
 
 impl ConnectionRow {
@@ -67,6 +72,16 @@ impl ConnectionRow {
             daily_message_percent: self.daily_message_percent,
         }
     }
+
+    /// How the hub's fence stands. A state that is newer than this binary is none.
+    pub(crate) fn fence(&self) -> Option<FenceState> {
+        self.fence.as_deref().and_then(FenceState::parse)
+    }
+
+    /// Whether the hub is shut out, or may be.
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.fence().is_some_and(FenceState::may_be_shut)
+    }
 }
 
 /// One connection.
@@ -77,9 +92,12 @@ pub(crate) async fn get(
 ) -> Result<Option<ConnectionRow>, StoreError> {
     let row = sqlx::query_as!(
         ConnectionRow,
-        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision,
-                tier, units, share_percent, daily_message_percent, job_container_ref
-           from registry.connection where fleet_id = $1 and hub_id = $2",
+        r#"select c.hub_id, c.adapter, c.secret_ref, c.ca_ref, c.host, c.contact_time, c.last_error,
+                  c.revision, c.tier, c.units, c.share_percent, c.daily_message_percent,
+                  c.job_container_ref, c.management_ref,
+                  (select f.state from registry.fence f
+                    where f.fleet_id = c.fleet_id and f.hub_id = c.hub_id) as "fence?"
+             from registry.connection c where c.fleet_id = $1 and c.hub_id = $2"#,
         fleet,
         hub
     )
@@ -95,9 +113,12 @@ pub(crate) async fn list(
 ) -> Result<Vec<ConnectionRow>, StoreError> {
     let rows = sqlx::query_as!(
         ConnectionRow,
-        "select hub_id, adapter, secret_ref, ca_ref, host, contact_time, last_error, revision,
-                tier, units, share_percent, daily_message_percent, job_container_ref
-           from registry.connection where fleet_id = $1 order by hub_id",
+        r#"select c.hub_id, c.adapter, c.secret_ref, c.ca_ref, c.host, c.contact_time, c.last_error,
+                  c.revision, c.tier, c.units, c.share_percent, c.daily_message_percent,
+                  c.job_container_ref, c.management_ref,
+                  (select f.state from registry.fence f
+                    where f.fleet_id = c.fleet_id and f.hub_id = c.hub_id) as "fence?"
+             from registry.connection c where c.fleet_id = $1 order by c.hub_id"#,
         fleet
     )
     .fetch_all(executor)
@@ -135,14 +156,15 @@ pub(crate) async fn put(
     sqlx::query!(
         "insert into registry.connection as c
              (fleet_id, hub_id, adapter, secret_ref, ca_ref, host, tier, units, share_percent,
-              daily_message_percent, job_container_ref)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+              daily_message_percent, job_container_ref, management_ref)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          on conflict on constraint registry_connection_pk do update
             set adapter = excluded.adapter, secret_ref = excluded.secret_ref,
                 ca_ref = excluded.ca_ref, host = excluded.host, tier = excluded.tier,
                 units = excluded.units, share_percent = excluded.share_percent,
                 daily_message_percent = excluded.daily_message_percent,
-                job_container_ref = excluded.job_container_ref, revision = c.revision + 1,
+                job_container_ref = excluded.job_container_ref,
+                management_ref = excluded.management_ref, revision = c.revision + 1,
                 update_time = clock_timestamp()",
         fleet,
         hub,
@@ -154,7 +176,8 @@ pub(crate) async fn put(
         new.allowance.units,
         new.allowance.share_percent,
         new.allowance.daily_message_percent,
-        new.job_container_ref
+        new.job_container_ref,
+        new.management_ref
     )
     .execute(executor)
     .await?;

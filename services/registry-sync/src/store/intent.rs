@@ -149,3 +149,21 @@ pub(crate) async fn purge(executor: impl PgExecutor<'_>) -> Result<u64, StoreErr
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Whether a hub is known to have taken a write of ours.
+pub(crate) async fn was_written(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<bool, StoreError> {
+    let written = sqlx::query_scalar!(
+        r#"select exists (select from registry.intent
+                           where fleet_id = $1 and hub_id = $2 and outcome = 'done')
+                  as "written!""#,
+        fleet,
+        hub
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(written)
+}

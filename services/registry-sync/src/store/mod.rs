@@ -1,5 +1,6 @@
 //! The SQL of schema `registry`, one file per table. Reads of `authority` stand in their own file.
 
+pub(crate) mod adoption;
 pub(crate) mod authority;
 pub(crate) mod backup;
 pub(crate) mod base;
@@ -7,8 +8,10 @@ pub(crate) mod budget;
 pub(crate) mod compare;
 pub(crate) mod connection;
 pub(crate) mod divergence;
+pub(crate) mod fence;
 pub(crate) mod fleet_key;
 pub(crate) mod hint;
+pub(crate) mod import_job;
 pub(crate) mod incarnation;
 pub(crate) mod intent;
 pub(crate) mod journal;
@@ -18,5 +21,6 @@ pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod replication;
 pub(crate) mod scan;
+pub(crate) mod seed;
 pub(crate) mod step_fence;
 pub(crate) mod tombstone;

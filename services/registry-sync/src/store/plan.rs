@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     /// Seen at the standby.
     pub(crate) target: i64,
     pub(crate) creates: i64,
+    /// Those of them that an import job can make: [`super::seed::lacking`].
+    pub(crate) seedable: i64,
     pub(crate) updates: i64,
     /// Gone from the authority, as far as is known: buried, or not found when it was last asked.
     pub(crate) deletes: i64,
@@ -40,6 +42,8 @@ pub(crate) async fn tally(
            pair as (
                select s.device_id is not null as at_source,
                       t.device_id is not null as at_target,
+                      s.parent is null and strpos(s.device_id, '/') = 0
+                          and b.hold is null as is_seedable,
                       case when b.hold is null
                            then coalesce(s.incarnation = t.incarnation
                                          and s.fingerprint = t.fingerprint, false)
@@ -69,6 +73,8 @@ pub(crate) async fn tally(
                   count(*) filter (where at_target) as "target!",
                   count(*) filter (where at_source and not at_target
                                      and not is_buried) as "creates!",
+                  count(*) filter (where at_source and not at_target
+                                     and not is_buried and is_seedable) as "seedable!",
                   count(*) filter (where at_source and at_target and not is_equal
                                      and not is_buried) as "updates!",
                   count(*) filter (where not at_source

@@ -42,7 +42,8 @@ pub(crate) async fn list(
     Ok(rows)
 }
 
-/// The standby holds all that the source held at `watermark`. Never goes back within an epoch.
+/// The standby holds all that the source held at `watermark`. Never goes back within an epoch; not
+/// said while a job may still make something there, or did after that time.
 pub(crate) async fn advance(
     executor: impl PgExecutor<'_>,
     reign: Reign<'_>,
@@ -52,6 +53,10 @@ pub(crate) async fn advance(
         "insert into registry.replication as r (fleet_id, hub_id, watermark, watermark_epoch)
          select f.fleet_id, $3, $5, $4 from authority.fleet f
           where f.fleet_id = $1 and f.active_hub_id = $2 and f.epoch = $4
+            and not exists (
+                select from registry.import_job j
+                 where j.fleet_id = f.fleet_id and j.hub_id = $3
+                   and (j.state <> 'ended' or j.end_time > $5))
          on conflict on constraint registry_replication_pk do update
             set watermark = case when r.watermark_epoch = excluded.watermark_epoch
                                  then greatest(r.watermark, excluded.watermark)
@@ -68,7 +73,8 @@ pub(crate) async fn advance(
     Ok(done.rows_affected() == 1)
 }
 
-/// The standby was equal to the source by reads that began at `verify_time`.
+/// The standby was equal to the source by reads that began at `verify_time`; not said while a job
+/// may still make something there, or did after that time.
 pub(crate) async fn verified(
     executor: impl PgExecutor<'_>,
     reign: Reign<'_>,
@@ -78,6 +84,10 @@ pub(crate) async fn verified(
         "insert into registry.replication as r (fleet_id, hub_id, verify_time, verify_epoch)
          select f.fleet_id, $3, $5, $4 from authority.fleet f
           where f.fleet_id = $1 and f.active_hub_id = $2 and f.epoch = $4
+            and not exists (
+                select from registry.import_job j
+                 where j.fleet_id = f.fleet_id and j.hub_id = $3
+                   and (j.state <> 'ended' or j.end_time > $5))
          on conflict on constraint registry_replication_pk do update
             set verify_time = case when r.verify_epoch = excluded.verify_epoch
                                    then greatest(r.verify_time, excluded.verify_time)

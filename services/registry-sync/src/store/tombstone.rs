@@ -113,7 +113,8 @@ pub(crate) async fn acknowledge(
 
 /// Notes at once which tombstones a hub has followed, after a complete scan of it that began at
 /// `since`: no life up to theirs is there. A deletion that no hub is known to have done is not
-/// confirmed by another hub than its own: the device may never have been there.
+/// confirmed by another hub than its own: the device may never have been there. Nothing is confirmed
+/// by a scan that began before the last job at the hub was over: what that made was not seen.
 pub(crate) async fn acknowledge_scanned(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -124,6 +125,10 @@ pub(crate) async fn acknowledge_scanned(
         "update registry.tombstone t set acked_by = array_append(t.acked_by, $2::text)
           where t.fleet_id = $1 and not ($2::text = any(t.acked_by)) and t.create_time < $3
             and (t.origin = $2 or t.acked_by <> '{}')
+            and not exists (
+                select from registry.import_job j
+                 where j.fleet_id = $1 and j.hub_id = $2
+                   and (j.state <> 'ended' or j.end_time >= $3))
             and not exists (
                 select from registry.observed o
                  where o.fleet_id = $1 and o.hub_id = $2 and o.device_id = t.device_id

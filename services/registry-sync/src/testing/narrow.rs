@@ -129,6 +129,7 @@ impl Hub for Narrow {
             change_feed: false,
             range_digest: false,
             hard_fence: false,
+            authority_outlives_call: false,
             max_page_size: 100,
             read_lag: Duration::ZERO,
         }

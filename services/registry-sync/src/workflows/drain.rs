@@ -1,8 +1,8 @@
 //! Task `drain`: every write that was begun gets an outcome, and the standby catches up with it.
 //!
 //! ```text
-//! Begin ─▶ Settle (no intent and no journaled write without an outcome) ─▶ Follow (passes until
-//!          nothing is pending and the watermark is past the beginning)
+//! Begin (no job of ours at the standby) ─▶ Settle (no intent and no journaled write without an
+//!       outcome) ─▶ Follow (passes until nothing is pending and the watermark is past the beginning)
 //! ```
 
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use time::OffsetDateTime;
 
 use super::report::{PassResult, Report, TaskResult};
 use super::scan::gone;
-use super::trouble::{Turn, settle_failed};
+use super::trouble::{Turn, close_failed, settle_failed};
 use crate::authority::{self, FleetView};
 use crate::deps::Deps;
 use crate::intent;
+use crate::jobs;
 use crate::pass::{Depth, MASS_DELETE, Pass, PassCx, SOURCE_REWOUND};
 use crate::store;
 
@@ -74,10 +75,7 @@ impl Workflow for DrainTask {
 
     async fn run(&self, step: Step, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
         match step {
-            Step::Begin => {
-                state.start_time = Some(self.view(&state.fleet).await?.now);
-                Ok(Progress::Done)
-            }
+            Step::Begin => self.begin(state, cx).await,
             Step::Settle => self.settle(state, cx).await,
             Step::Follow => self.follow(state, cx).await,
         }
@@ -89,6 +87,17 @@ impl DrainTask {
         authority::fleet(&self.0.pool, fleet)
             .await?
             .ok_or_else(|| gone(fleet))
+    }
+
+    /// What a job makes at the standby is made before the beginning.
+    async fn begin(&self, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
+        match jobs::drain(&self.0, &state.fleet, &state.target).await {
+            Err(error) => return close_failed(error, cx.attempt).map(Progress::from),
+            Ok(Some(wait)) => return Ok(Progress::Wait(wait)),
+            Ok(None) => {}
+        }
+        state.start_time = Some(self.view(&state.fleet).await?.now);
+        Ok(Progress::Done)
     }
 
     async fn settle(&self, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
@@ -163,7 +172,8 @@ impl DrainTask {
         {
             return Ok(Progress::Wait(left));
         }
-        state.pass = Some(Pass::new(&view, &state.target, Depth::Incremental)?);
+        let pass = Pass::new(&view, &state.target, Depth::Incremental)?;
+        state.pass = Some(pass.by_calls());
         Ok(Progress::Wait(Duration::ZERO))
     }
 }

@@ -1,7 +1,10 @@
 //! Durable work: each file is one kind of task. A task's state keeps its [`report::Report`].
 
+pub(crate) mod adoption;
+pub(crate) mod adoption_plan;
 pub(crate) mod backup;
 pub(crate) mod drain;
+pub(crate) mod fence;
 pub(crate) mod pass;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -17,10 +17,11 @@ use time::OffsetDateTime;
 
 use super::report::{PassResult, Report, TaskResult, count};
 use super::scan::gone;
-use super::trouble::{Brake, settle_failed};
+use super::trouble::{Brake, close_failed, settle_failed};
 use crate::authority::{self, FleetView};
 use crate::deps::Deps;
 use crate::intent;
+use crate::jobs;
 use crate::pass::judge;
 use crate::scan::CONCURRENCY;
 use crate::store;
@@ -43,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) enum Step {
     /// The epoch is the one that the caller acts under.
     Begin,
-    /// Every older intent at the hub gets an outcome.
+    /// No job of ours is at the hub any more, and every older intent there gets an outcome.
     Settle,
     /// The writes are repeated.
     Repeat,
@@ -107,6 +108,11 @@ impl ReplayTask {
     }
 
     async fn settle(&self, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
+        match jobs::drain(&self.0, &state.fleet, &state.target).await {
+            Err(error) => return close_failed(error, cx.attempt).map(Progress::from),
+            Ok(Some(wait)) => return Ok(Progress::Wait(wait)),
+            Ok(None) => {}
+        }
         match intent::settle(&self.0, &state.fleet, &state.target, None).await {
             Err(error) => settle_failed(error, cx.attempt).map(Progress::from),
             Ok(settled) => Ok(settled.wait.map_or(Progress::Done, Progress::Wait)),

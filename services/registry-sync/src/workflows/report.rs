@@ -33,6 +33,8 @@ pub(crate) enum TaskResult {
     Verify(VerifyResult),
     /// Of a backup or its restore.
     Backup(BackupResult),
+    /// Of the plan of an adoption, or of its application.
+    Adoption(AdoptionResult),
 }
 
 /// What a pass did.
@@ -87,6 +89,19 @@ pub(crate) struct BackupResult {
     /// Hexadecimal.
     pub(crate) digest: String,
     pub(crate) stores: Vec<String>,
+}
+
+/// What became of the extras of an adoption.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AdoptionResult {
+    /// `fleets/{fleet}/hubs/{hub}/adoptions/{adoption}`.
+    pub(crate) plan: String,
+    pub(crate) extras: u64,
+    pub(crate) kept: u64,
+    pub(crate) quarantined: u64,
+    pub(crate) deleted: u64,
+    pub(crate) stale: u64,
+    pub(crate) rejected: u64,
 }
 
 /// A count that PostgreSQL gave.

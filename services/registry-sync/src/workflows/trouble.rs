@@ -9,6 +9,7 @@ use hubshift_hub::{HubError, Rejection};
 
 use crate::deps::WriterError;
 use crate::intent::SettleError;
+use crate::jobs::CloseError;
 use crate::seal::KeyError;
 use crate::write::RereadError;
 
@@ -107,6 +108,15 @@ pub(crate) fn settle_failed(error: SettleError, attempt: u32) -> Result<Turn, St
         SettleError::Key(error) => Err(error.into()),
         SettleError::Store(error) => Err(error.into()),
         SettleError::Reread(error) => reread_failed(error, attempt),
+    }
+}
+
+/// What to do about a job that could not be closed yet.
+pub(crate) fn close_failed(error: CloseError, attempt: u32) -> Result<Turn, StepError> {
+    match error {
+        CloseError::Hubs(error) => Err(error.into()),
+        CloseError::Hub(error) => hub_failed(error, attempt),
+        CloseError::Store(error) => Err(error.into()),
     }
 }
 

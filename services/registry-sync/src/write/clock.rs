@@ -4,13 +4,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Measures from its start.
 #[derive(Debug)]
-pub(super) struct Stopwatch {
+pub(crate) struct Stopwatch {
     steady: Instant,
     wall: SystemTime,
 }
 
 impl Stopwatch {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             steady: Instant::now(),
             wall: SystemTime::now(),
@@ -19,7 +19,7 @@ impl Stopwatch {
 
     /// The longer of what two clocks say: the steady one stands still in a suspend, the wall
     /// clock may be set back.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.steady
             .elapsed()
             .max(self.wall.elapsed().unwrap_or_default())

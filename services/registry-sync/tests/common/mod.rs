@@ -8,9 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use hubshift_api::pb::registry as pb;
+use hubshift_api::pb::registry::adoption_service_client::AdoptionServiceClient;
 use hubshift_api::pb::registry::backup_service_client::BackupServiceClient;
 use hubshift_api::pb::registry::connection_service_client::ConnectionServiceClient;
 use hubshift_api::pb::registry::device_service_client::DeviceServiceClient;
+use hubshift_api::pb::registry::fence_service_client::FenceServiceClient;
 use hubshift_api::pb::registry::replication_service_client::ReplicationServiceClient;
 use hubshift_api::pb::registry::task::Result as Outcome;
 use hubshift_api::pb::types::StepContext;
@@ -48,6 +50,8 @@ pub(crate) struct World {
     pub(crate) connections: ConnectionServiceClient<GrpcChannel>,
     pub(crate) devices: DeviceServiceClient<GrpcChannel>,
     pub(crate) backups: BackupServiceClient<GrpcChannel>,
+    pub(crate) adoptions: AdoptionServiceClient<GrpcChannel>,
+    pub(crate) fences: FenceServiceClient<GrpcChannel>,
     pub(crate) files: TempDir,
     service: Running,
     cancel: CancellationToken,
@@ -103,7 +107,9 @@ impl World {
             replication: ReplicationServiceClient::new(channel.clone()),
             connections: ConnectionServiceClient::new(channel.clone()),
             devices: DeviceServiceClient::new(channel.clone()),
-            backups: BackupServiceClient::new(channel),
+            backups: BackupServiceClient::new(channel.clone()),
+            adoptions: AdoptionServiceClient::new(channel.clone()),
+            fences: FenceServiceClient::new(channel),
             files,
             service,
             cancel,

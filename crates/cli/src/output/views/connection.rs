@@ -3,6 +3,7 @@
 use hubshift_api::pb::registry as pb;
 use serde::Serialize;
 
+use super::fence::FenceView;
 use super::hub::HubView;
 use super::time_text;
 use crate::output::{Block, View};
@@ -19,6 +20,7 @@ pub(crate) struct ConnectionView {
     last_error: String,
     budget: BudgetView,
     job_container_ref: String,
+    management_ref: String,
 }
 
 /// How much of the hub's quota is registry-sync's.
@@ -65,6 +67,7 @@ impl From<pb::Connection> for ConnectionView {
             last_error: connection.last_error,
             budget: connection.budget.unwrap_or_default().into(),
             job_container_ref: connection.job_container_ref,
+            management_ref: connection.management_ref,
         }
     }
 }
@@ -79,25 +82,32 @@ impl View for ConnectionView {
             .line("authority", &self.ca_ref)
             .line("budget", self.budget.text())
             .line("job container", &self.job_container_ref)
+            .line("management", &self.management_ref)
             .maybe("last contact", self.contact_time.as_ref())
             .line("last error", &self.last_error)
             .text()
     }
 }
 
-/// A hub with its connection, if it has one.
+/// A hub with its connection and its fence, if it has them.
 #[derive(Debug, Serialize)]
 pub(crate) struct HubConnectionView {
     hub: HubView,
     connection: Option<ConnectionView>,
+    fence: Option<FenceView>,
 }
 
 impl HubConnectionView {
-    /// Both parts.
-    pub(crate) fn new(hub: HubView, connection: Option<pb::Connection>) -> Self {
+    /// All parts.
+    pub(crate) fn new(
+        hub: HubView,
+        connection: Option<pb::Connection>,
+        fence: Option<pb::FenceStatus>,
+    ) -> Self {
         Self {
             hub,
             connection: connection.map(ConnectionView::from),
+            fence: fence.map(FenceView::from),
         }
     }
 }
@@ -108,7 +118,9 @@ impl View for HubConnectionView {
             Some(connection) => connection.human(),
             None => "not connected yet: `hubshift hub connect` does it".to_owned(),
         };
-        format!("{}\n\n{connection}", self.hub.human())
+        let mut parts = vec![self.hub.human(), connection];
+        parts.extend(self.fence.as_ref().map(FenceView::human));
+        parts.join("\n\n")
     }
 }
 

@@ -39,6 +39,7 @@ struct DebtView {
     failover: String,
     epoch: u64,
     create_time: Option<String>,
+    error: String,
 }
 
 /// A back end that watches.
@@ -113,6 +114,7 @@ impl From<pb::Debt> for DebtView {
             hub,
             failover,
             epoch,
+            error,
             ..
         } = debt;
         Self {
@@ -121,6 +123,7 @@ impl From<pb::Debt> for DebtView {
             failover,
             epoch,
             create_time,
+            error,
         }
     }
 }
@@ -138,10 +141,10 @@ impl From<pb::BackEnd> for BackEndView {
 
 impl FleetView {
     fn debts_text(&self) -> String {
-        let texts = self
-            .debts
-            .iter()
-            .map(|debt| format!("{} {}", debt.kind, debt.hub));
+        let texts = self.debts.iter().map(|debt| match debt.error.as_str() {
+            "" => format!("{} {}", debt.kind, debt.hub),
+            error => format!("{} {} ({error})", debt.kind, debt.hub),
+        });
         texts.collect::<Vec<_>>().join(", ")
     }
 

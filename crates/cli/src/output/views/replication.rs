@@ -3,6 +3,7 @@
 use hubshift_api::pb::registry as pb;
 use serde::Serialize;
 
+use super::fence::state_name;
 use super::{last_segment, time_text, value_name, yes};
 use crate::output::{Block, View, table};
 
@@ -30,12 +31,16 @@ struct HubStatusView {
     verify_time: Option<String>,
     verify_epoch: u64,
     blocked: String,
+    hard_fence: bool,
+    fence: String,
+    authority_outlives_call: bool,
 }
 
 impl From<pb::HubStatus> for HubStatusView {
     fn from(status: pb::HubStatus) -> Self {
-        let state = status.state();
+        let (state, fence) = (status.state(), status.fence());
         Self {
+            fence: state_name(fence),
             state: value_name(state.as_str_name(), "HUB_STATE_"),
             watermark: time_text(status.watermark.as_ref()),
             verify_time: time_text(status.verify_time.as_ref()),
@@ -47,6 +52,8 @@ impl From<pb::HubStatus> for HubStatusView {
             pending_count: status.pending_count,
             verify_epoch: status.verify_epoch,
             blocked: status.blocked,
+            hard_fence: status.hard_fence,
+            authority_outlives_call: status.authority_outlives_call,
         }
     }
 }

@@ -3,6 +3,7 @@
 use hubshift_api::pb::registry as pb;
 use serde::Serialize;
 
+use super::adoption::AdoptionResultView;
 use super::{FailureView, last_segment, task_state, time_text, yes};
 use crate::output::{Block, Row, View};
 
@@ -37,6 +38,7 @@ struct ResultView {
     scan: Option<ScanView>,
     verify: Option<VerifyView>,
     backup: Option<BackupResultView>,
+    adoption: Option<AdoptionResultView>,
 }
 
 /// Of a pass, a drain or a replay.
@@ -116,6 +118,7 @@ impl From<pb::task::Result> for ResultView {
             pb::task::Result::Scan(scan) => view.scan = Some(scan.into()),
             pb::task::Result::Verify(verify) => view.verify = Some(verify.into()),
             pb::task::Result::Backup(backup) => view.backup = Some(backup.into()),
+            pb::task::Result::Adoption(adoption) => view.adoption = Some(adoption.into()),
         }
         view
     }
@@ -217,11 +220,15 @@ impl TaskView {
             Some(verify) => verify.add_to(block),
             None => block,
         };
-        match &self.result.backup {
+        let block = match &self.result.backup {
             Some(backup) => block
                 .line("backup", last_segment(&backup.backup))
                 .line("devices", backup.record_count)
                 .line("stores", backup.stores.join(", ")),
+            None => block,
+        };
+        match &self.result.adoption {
+            Some(adoption) => adoption.add_whole_to(block),
             None => block,
         }
     }

@@ -104,6 +104,26 @@ pub(super) fn target_ready(facts: &Facts) -> Check {
     block("target_ready", detail)
 }
 
+/// A hub that is shut out takes no devices. The commit looks at this once more, while no order to shut
+/// it can be given.
+pub(super) fn target_open(facts: &Facts) -> Check {
+    let target = facts
+        .replication
+        .as_ref()
+        .and_then(|found| found.target.as_ref());
+    if !target.is_some_and(|hub| hub.is_fenced) {
+        return pass("target_open", "no hard fence shuts the target out");
+    }
+    Check {
+        can_override: false,
+        ..block(
+            "target_open",
+            "the target is shut out by a hard fence; `hubshift hub unfence` opens it, then give \
+             registry-sync its new connection string",
+        )
+    }
+}
+
 pub(super) fn answers(facts: &Facts, check: &str) -> Check {
     let Some(replication) = &facts.replication else {
         return block(check, "registry-sync does not answer; see that it runs");
@@ -203,6 +223,24 @@ pub(super) fn active_merge(facts: &Facts) -> Check {
             format!("{name} is not over; apply it first"),
         ),
     }
+}
+
+/// Settling waits for the deadline of every call. That is the end of a call only where its authority
+/// ends with it.
+pub(super) fn call_authority(facts: &Facts) -> Check {
+    let replication = facts.replication.iter();
+    let mut hubs = replication.flat_map(|found| found.source.iter().chain(&found.target));
+    if !hubs.any(|hub| hub.authority_outlives_call) {
+        return pass(
+            "call_authority",
+            "what authorises a call ends with its deadline",
+        );
+    }
+    let detail = "what authorises calls to a hub stays good after their deadline, as a bearer token \
+                  does: one that was given up, and that something on the way kept, may land after \
+                  settling; a hard fence shuts that out at the old hub, a shared access policy's key \
+                  at both";
+    found("call_authority", Verdict::Warn, detail)
 }
 
 pub(super) fn merge_debts(facts: &Facts) -> Check {

@@ -177,3 +177,44 @@ fn a_stale_target_blocks_a_planned_move() {
     };
     assert_eq!(blocking(&facts), ["staleness"]);
 }
+
+#[test]
+fn a_hub_that_is_shut_out_takes_nobody_whatever_an_operator_says() {
+    let mut facts = good(Kind::Forced);
+    let replication = facts.replication.as_mut().unwrap();
+    replication.target.as_mut().unwrap().is_fenced = true;
+    assert_eq!(blocking(&facts), ["target_open"]);
+    assert!(is_blocked(&precheck(&facts), true));
+}
+
+#[test]
+fn calls_whose_authority_outlives_them_are_named_and_stop_nothing() {
+    for is_source in [true, false] {
+        let mut facts = good(Kind::Forced);
+        let replication = facts.replication.as_mut().unwrap();
+        let hub = if is_source {
+            &mut replication.source
+        } else {
+            &mut replication.target
+        };
+        hub.as_mut().unwrap().authority_outlives_call = true;
+        let checks = precheck(&facts);
+        let warnings = checks.iter().filter(|check| check.verdict == Verdict::Warn);
+        let warnings: Vec<&str> = warnings.map(|check| check.check.as_str()).collect();
+        assert_eq!(warnings, ["call_authority"]);
+        assert!(!is_blocked(&checks, false));
+    }
+}
+
+#[test]
+fn only_a_forced_move_has_a_loss_window_to_close() {
+    assert_eq!(
+        fence_words(Kind::Forced, false),
+        "none, loss window stays open"
+    );
+    assert_eq!(
+        fence_words(Kind::Forced, true),
+        "hard, by the management plane"
+    );
+    assert_eq!(fence_words(Kind::Planned, true), "none");
+}

@@ -67,6 +67,11 @@ impl Failover {
         known: Epoch,
     ) -> Result<Epoch, StepError> {
         let fleet_id = cx.fleet_id.as_str();
+        if hub::is_fenced(tx, fleet_id, &state.target_hub).await? {
+            let hub = &state.target_hub;
+            let text = format!("{hub} is shut out by a hard fence: `hubshift hub unfence {hub}`");
+            return Err(StepError::rejected("TARGET_FENCED", text));
+        }
         let hubs = hub::of_fleet(tx, fleet_id).await?;
         let target = hubs.iter().find(|hub| hub.hub_id == state.target_hub);
         let target = target.ok_or_else(|| {

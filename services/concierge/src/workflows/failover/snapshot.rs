@@ -98,6 +98,8 @@ fn word(result: Option<&task::Result>) -> String {
         Some(task::Result::Verify(found)) => {
             format!("{} devices still differ", found.differing_count)
         }
-        Some(task::Result::Pass(_) | task::Result::Scan(_)) | None => "done".to_owned(),
+        Some(task::Result::Pass(_) | task::Result::Scan(_) | task::Result::Adoption(_)) | None => {
+            "done".to_owned()
+        }
     }
 }

@@ -110,6 +110,7 @@ fn known(reason: &str) -> &'static str {
         "HUB_UNREACHABLE" => "HUB_UNREACHABLE",
         "HUB_UNAUTHORIZED" => "HUB_UNAUTHORIZED",
         "HUB_UNTRUSTED" => "HUB_UNTRUSTED",
+        "HUB_FENCED" => "HUB_FENCED",
         _ => "SCAN_FAILED",
     }
 }

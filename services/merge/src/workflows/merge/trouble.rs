@@ -11,6 +11,8 @@ pub(super) fn refusal(status: &Status, what: &str) -> StepError {
     match reason.as_str() {
         "STALE_FENCE" => StepError::Fenced,
         "EPOCH_MOVED" => epoch_moved(),
+        // It stays shut until a person opens it.
+        "HUB_FENCED" => StepError::rejected("HUB_FENCED", text),
         _ if is_final(status.code()) => StepError::rejected("CALL_REFUSED", text),
         _ => StepError::Unknown(anyhow::anyhow!(text)),
     }
@@ -58,6 +60,14 @@ mod tests {
         assert!(matches!(
             refused(Code::Aborted, "STALE_FENCE"),
             StepError::Fenced
+        ));
+        let fenced = refused(Code::FailedPrecondition, "HUB_FENCED");
+        assert!(matches!(
+            fenced,
+            StepError::Rejected {
+                reason: "HUB_FENCED",
+                ..
+            }
         ));
         let gone = refused(Code::NotFound, "CONNECTION_NOT_FOUND");
         assert!(matches!(gone, StepError::Rejected { .. }));

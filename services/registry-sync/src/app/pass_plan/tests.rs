@@ -27,6 +27,7 @@ fn what_was_seen_is_planned_as_it_was_seen() {
         source: 1000,
         target: 900,
         creates: 200,
+        seedable: 150,
         updates: 30,
         deletes: 4,
         unchanged: 770,

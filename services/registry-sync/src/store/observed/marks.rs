@@ -82,22 +82,26 @@ pub(crate) async fn already_read(
     Ok(read)
 }
 
-/// Devices that were there once and that neither this scan nor a later one saw, by id.
+/// Devices that were there once and that neither this scan nor a later one saw, by id; of those that
+/// are said to be there, the ones that were read before `before`.
 pub(crate) async fn unlisted(
     executor: impl PgExecutor<'_>,
     fleet: &str,
     hub: &str,
     scan_id: Uuid,
+    before: Option<OffsetDateTime>,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
     let devices = sqlx::query_scalar!(
         "select device_id from registry.observed
           where fleet_id = $1 and hub_id = $2 and (scan_id is null or scan_id < $3)
+            and (missing_count > 0 or $5::timestamptz is null or read_time < $5)
           order by device_id limit $4",
         fleet,
         hub,
         scan_id,
-        limit
+        limit,
+        before
     )
     .fetch_all(executor)
     .await?;

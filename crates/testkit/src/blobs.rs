@@ -1,6 +1,7 @@
 //! A blob service in process, with one container: what jobs ask of one, and permissions to take
 //! away. It is as strict as the real one where a client could be wrong: signatures, lengths,
 //! block lists.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use hubshift_azure::path;
 use tokio::net::TcpListener;
 
 /// What stands in `sig`, and nowhere else.
-pub(crate) const CANARY: &str = "canarysignature";
+pub const CANARY: &str = "canarysignature";
 const CONTAINER: &str = "/devstoreaccount1/box";
 
 #[derive(Default)]
@@ -34,14 +35,18 @@ struct Blob {
     etag: String,
 }
 
-/// The service.
-pub(crate) struct Blobs {
+/// The service. It ends with the runtime that it was started in.
+pub struct Blobs {
     addr: SocketAddr,
     content: Arc<Mutex<Content>>,
 }
 
 impl Blobs {
-    pub(crate) async fn start() -> Self {
+    /// Starts it, with an empty container.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let content: Arc<Mutex<Content>> = Arc::default();
@@ -54,42 +59,48 @@ impl Blobs {
     }
 
     /// The container's URI with every permission.
-    pub(crate) fn uri(&self) -> String {
+    pub fn uri(&self) -> String {
         self.uri_with("racwdl")
     }
 
-    pub(crate) fn uri_with(&self, permissions: &str) -> String {
+    /// The container's URI with these permissions.
+    pub fn uri_with(&self, permissions: &str) -> String {
         format!(
             "{}?sv=2024-11-04&sr=c&sp={permissions}&sig={CANARY}",
             self.uri_without_sas()
         )
     }
 
-    pub(crate) fn uri_without_sas(&self) -> String {
+    /// The container's URI alone, which opens nothing.
+    pub fn uri_without_sas(&self) -> String {
         format!("http://{}{CONTAINER}", self.addr)
     }
 
     /// Takes a permission away, whatever the SAS says.
-    pub(crate) fn deny(&self, letter: char) {
+    pub fn deny(&self, letter: char) {
         self.content().denied = Some(letter);
     }
 
-    pub(crate) fn put(&self, name: &str, text: &str) {
+    /// Puts a blob, past the service.
+    pub fn put(&self, name: &str, text: &str) {
         let body = Bytes::from(text.to_owned());
         self.content().put(name, body);
     }
 
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
+    /// What is in a blob; nothing if it is not there.
+    pub fn text(&self, name: &str) -> Option<String> {
         let content = self.content();
         let blob = content.blobs.get(name)?;
         Some(String::from_utf8(blob.body.to_vec()).unwrap())
     }
 
-    pub(crate) fn names(&self) -> Vec<String> {
+    /// The names of all blobs, in order.
+    pub fn names(&self) -> Vec<String> {
         self.content().blobs.keys().cloned().collect()
     }
 
-    pub(crate) fn calls(&self) -> Vec<String> {
+    /// The calls that came, as `METHOD NAME COMP`.
+    pub fn calls(&self) -> Vec<String> {
         self.content().calls.clone()
     }
 
