@@ -12,7 +12,7 @@ use common::World;
 use common::hubs::{configuration, device, edge, leaf, module, object, sas};
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::task::Result as Outcome;
-use hubshift_hub::HubDevice;
+use hubshift_hub::{DeviceWrite, HubDevice};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -192,6 +192,61 @@ async fn modules_of_a_disabled_device_stay_as_they_were_and_stop_nothing() {
     world.stop().await;
 }
 
+/// A module that was read before its device was disabled, and did not reach the standby before.
+async fn with_a_module_out_of_reach() -> World {
+    let world = World::start().await;
+    world.east.create(&device("d", sas())).await;
+    world.east.create(&module("d/m")).await;
+    world.scan("east").await;
+    let disable = |device: &mut DeviceWrite| device.identity.enabled = false;
+    world.east.change("d", disable).await;
+    world
+}
+
+#[tokio::test]
+async fn a_module_of_a_disabled_device_is_named_and_keeps_no_fleet_from_moving() {
+    let world = with_a_module_out_of_reach().await;
+    let done = world.pass(false).await;
+    assert_eq!((done.created_count, done.pending_count), (1, 0), "{done:?}");
+    assert_eq!(done.left_out, ["d/m (DEVICE_DISABLED)"]);
+    assert!(done.watermark.is_some());
+    let verified = world.verify().await;
+    assert!(
+        verified.equal && verified.left_out_count == 1,
+        "{verified:?}"
+    );
+    assert_eq!(verified.source_digest, verified.target_digest);
+    assert_eq!(world.status_of("west").await.left_out_count, 1);
+    let request = pb::StartDrainRequest {
+        fleet: "fleets/acme".into(),
+        target_hub: "west".into(),
+        request_id: Uuid::new_v4().to_string(),
+        context: Some(common::step(1, common::EAST_REIGNS)),
+    };
+    let task = world.replication.clone().start_drain(request).await;
+    let task = world.finished(task.unwrap().into_inner()).await;
+    assert!(task.failure.is_none(), "{task:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_module_follows_as_soon_as_its_device_is_enabled_again() {
+    let world = with_a_module_out_of_reach().await;
+    world.pass(false).await;
+    world
+        .east
+        .change("d", |device| device.identity.enabled = true)
+        .await;
+    let done = world.pass(false).await;
+    assert_eq!(
+        (done.pending_count, done.left_out_count),
+        (0, 0),
+        "{done:?}"
+    );
+    assert_copied(&world, &["d", "d/m"]).await;
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_no_device_is_not_listed_as_one() {
     let world = World::start().await;
@@ -237,10 +292,15 @@ async fn a_child_whose_parent_the_hub_lost_is_refused_and_not_guessed() {
     world.devices.clone().update_device(request).await.unwrap();
     assert!(!world.east.get("a-leaf").await.unwrap().identity.enabled);
     let done = world.pass(true).await;
-    // The leaf waits for a parent that west will never have. Nobody ever saw its module: a hub shows
-    // none of a device that is disabled.
-    assert_eq!(done.pending_count, 1, "{done:?}");
-    assert!(done.watermark.is_none());
+    // The leaf waits for a parent that west will never have: it is named, and nobody waits for it.
+    // Nobody ever saw its module: a hub shows none of a device that is disabled.
+    assert_eq!(
+        (done.pending_count, done.left_out_count),
+        (0, 1),
+        "{done:?}"
+    );
+    assert_eq!(done.left_out, ["a-leaf (PARENT_MISSING)"]);
+    assert!(done.watermark.is_some());
     assert!(world.west.get("z-top").await.is_some());
     assert!(world.west.get("a-leaf").await.is_none());
     world.stop().await;

@@ -56,6 +56,10 @@ pub struct HubFacts {
     pub is_fenced: bool,
     /// Whether what authorises a call to it stays good after the call's deadline.
     pub authority_outlives_call: bool,
+    /// How many records cannot carry over to it as things are.
+    pub left_out_count: u64,
+    /// Some of them, each with why.
+    pub left_out: Vec<String>,
 }
 
 /// What replication knows.
@@ -128,6 +132,7 @@ pub fn precheck(facts: &Facts) -> Vec<Check> {
     checks.extend([
         rules::staleness(facts),
         rules::replication(facts),
+        rules::carries_over(facts),
         rules::open_holds(facts),
         rules::active_merge(facts),
     ]);

@@ -175,6 +175,8 @@ fn hub_facts(hub: &HubStatus) -> HubFacts {
         can_fence: hub.hard_fence,
         is_fenced: enums::from_fence_state(hub.fence()).is_some_and(FenceState::may_be_shut),
         authority_outlives_call: hub.authority_outlives_call,
+        left_out_count: hub.left_out_count,
+        left_out: hub.left_out.clone(),
     }
 }
 

@@ -144,6 +144,7 @@ impl Script {
                     differing_devices: if equal { vec![] } else { vec!["d-1".into()] },
                     differing_count: u64::from(!equal),
                     read_time: None,
+                    ..Default::default()
                 })
             }
             "backup" => r::task::Result::Backup(r::BackupResult::default()),

@@ -2,6 +2,7 @@
 //!
 //! What has its parent not at the standby yet waits. Once all were looked at, and something was made
 //! meanwhile, another round begins: parents come before children by rounds, however deep they are.
+//! What a hub cannot take as things are, a module of a disabled device, is no failure.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -18,7 +19,7 @@ use crate::store;
 use crate::store::base::Pair;
 use crate::workflows::scan::gone;
 use crate::workflows::trouble::{Brake, THROTTLED, Turn};
-use crate::write::{PARENT_MISSING, WriteCx, WriteOp, WriteOutcome, write};
+use crate::write::{DEVICE_DISABLED, PARENT_MISSING, WriteCx, WriteOp, WriteOutcome, write};
 
 /// Devices in a batch.
 const BATCH: i64 = 200;
@@ -43,6 +44,7 @@ impl Pass {
         };
         let writer = self.writer(cx).await?;
         let outcomes = self.write_all(cx, &writer, &needs).await?;
+        let before = (self.failed, self.orphans, self.troubles.len());
         let mut deleted = Vec::new();
         for (device, action, outcome) in &outcomes {
             self.count(device, action, outcome, &mut deleted);
@@ -51,6 +53,9 @@ impl Pass {
         store::tombstone::acknowledge(&cx.deps.pool, fleet, target, &deleted).await?;
         let outcomes: Vec<&WriteOutcome> = outcomes.iter().map(|(_, _, done)| done).collect();
         if let turn @ Turn::Pause(_) = judge(&outcomes, cx.attempt)? {
+            // What did not come through of this batch is counted when it is tried again.
+            (self.failed, self.orphans) = (before.0, before.1);
+            self.troubles.truncate(before.2);
             return Ok(turn);
         }
         self.advance_base(cx, Some(&last)).await?;
@@ -60,29 +65,32 @@ impl Pass {
 
     /// Goes round again while that brings parents to the standby, and on else.
     fn end_round(&mut self) {
-        let (orphans, made) = (self.orphans, self.made);
-        (self.orphans, self.made) = (0, 0);
-        if orphans > 0 && made > 0 {
+        let made = std::mem::take(&mut self.made);
+        if self.orphans > 0 && made > 0 {
+            self.orphans = 0;
             self.after.clear();
             return;
         }
-        if orphans > 0 {
-            let standby = self.target.as_str();
+        if self.orphans > 0 {
+            let (standby, orphans) = (self.target.as_str(), self.orphans);
             tracing::warn!(
                 standby,
                 orphans,
                 "left out: their parents are not at the standby"
             );
         }
-        self.failed += orphans;
         self.phase = Phase::Finish;
     }
 
     async fn needs(&self, cx: &PassCx<'_>) -> Result<Vec<Need>, StepError> {
         let (pool, fleet) = (&cx.deps.pool, cx.fleet.as_str());
         let (source, target) = (self.source.as_str(), self.target.as_str());
+        // News is nothing that changes what a hub takes: what cannot carry over waits for a pass that
+        // looks at everything.
+        let tries_all = !self.is_light();
         let differences =
-            store::compare::differences(pool, fleet, source, target, &self.after, BATCH).await?;
+            store::compare::differences(pool, fleet, source, target, &self.after, BATCH, tries_all)
+                .await?;
         let devices: Vec<String> = differences
             .iter()
             .map(|difference| difference.device_id.clone())
@@ -139,8 +147,18 @@ impl Pass {
                 self.orphans += 1;
                 tracing::debug!(device, action, message, "waits for its parent");
             }
-            (_, WriteOutcome::Rejected { reason, message }) => {
+            (
+                _,
+                WriteOutcome::Rejected {
+                    reason: DEVICE_DISABLED,
+                    ..
+                },
+            ) => {
+                tracing::debug!(device, action, "left out: its device is disabled");
+            }
+            (_, outcome @ WriteOutcome::Rejected { reason, message }) => {
                 self.failed += 1;
+                self.note_trouble(device, outcome);
                 tracing::warn!(
                     device,
                     action,
@@ -151,6 +169,7 @@ impl Pass {
             }
             (_, WriteOutcome::Stale | WriteOutcome::Gone | WriteOutcome::Unknown(_)) => {
                 self.failed += 1;
+                self.note_trouble(device, outcome);
                 tracing::debug!(device, action, ?outcome, "left to the next pass");
             }
         }

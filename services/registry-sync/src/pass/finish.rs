@@ -5,6 +5,7 @@ use hubshift_flow::StepError;
 use super::{Pass, PassCx, Phase};
 use crate::store;
 use crate::store::compare::Standing;
+use crate::store::left_out::LeftOut;
 use crate::workflows::report::{PassResult, count};
 use crate::workflows::trouble::Turn;
 
@@ -22,9 +23,22 @@ impl Pass {
         store::base::remove_buried(pool, fleet, source, target).await?;
         let since = self.apply_time;
         let standing = store::compare::standing(pool, fleet, source, target, since).await?;
-        let mut result = self.result_of(standing);
+        let left_out = store::left_out::find(pool, fleet, source, target).await?;
+        // A parent that is nowhere is waited for by nobody; any other one is to come.
+        self.failed += self.orphans.saturating_sub(left_out.orphans);
+        let mut result = self.result_of(standing, left_out);
         if !self.is_light() {
             self.note(cx, standing, &mut result).await?;
+        }
+        if result.left_out_count > 0 {
+            let (count, named) = (result.left_out_count, &result.left_out);
+            tracing::warn!(
+                fleet,
+                hub = target,
+                count,
+                ?named,
+                "records that cannot carry over, left out"
+            );
         }
         if standing.extra_count > 0 {
             let extras = standing.extra_count;
@@ -66,7 +80,7 @@ impl Pass {
         Ok(())
     }
 
-    fn result_of(&self, standing: Standing) -> PassResult {
+    fn result_of(&self, standing: Standing, left_out: LeftOut) -> PassResult {
         let written = self.created + self.updated;
         PassResult {
             scanned: count(standing.source_count),
@@ -78,6 +92,8 @@ impl Pass {
             watermark: None,
             late_landings: 0,
             refused: 0,
+            left_out_count: left_out.count,
+            left_out: left_out.named,
         }
     }
 }

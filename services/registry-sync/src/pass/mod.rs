@@ -11,7 +11,7 @@
 //! the epoch that the pass began in, and never from an authority that was restored from an older
 //! state; a deletion needs a tombstone; what only the standby has is kept; a parent is there before
 //! its children; the watermark moves only when nothing is pending that was there when the pass began
-//! to apply.
+//! to apply, but for what cannot carry over: that is listed.
 
 mod absent;
 mod apply;
@@ -20,6 +20,7 @@ mod need;
 mod news;
 mod seed;
 mod source;
+mod trouble;
 
 use std::time::Duration;
 
@@ -95,13 +96,17 @@ pub(crate) struct Pass {
     deleted: u64,
     /// Writes that did not come through.
     failed: u64,
-    /// What waits in this round for its parent to be at the standby.
+    /// What waits in this round for its parent to be at the standby; after the last one, what does
+    /// so still.
     #[serde(default)]
     orphans: u64,
     /// What was made in this round.
     #[serde(default)]
     made: u64,
     calls: u64,
+    /// Some of what did not come through, each with why.
+    #[serde(default)]
+    troubles: Vec<String>,
     /// Why not everything was done, `MASS_DELETE`.
     blocked: String,
     /// Whether the source is followed although it was restored from an older state.
@@ -165,6 +170,7 @@ impl Pass {
             orphans: 0,
             made: 0,
             calls: 0,
+            troubles: Vec::new(),
             blocked: String::new(),
             accept_source: false,
             heard_of_deletion: false,

@@ -36,6 +36,9 @@ pub(crate) async fn replication(
         status.device_count = count(store::observed::device_count(pool, fleet, id).await?);
         if hub.hub_id != view.active_hub {
             status.pending_count = count(store::replication::pending_count(pool, fleet, id).await?);
+            let active = view.active_hub.as_str();
+            let left_out = store::left_out::find(pool, fleet, active, id).await?;
+            (status.left_out_count, status.left_out) = (left_out.count, left_out.named);
         }
         hubs.push(status);
     }
@@ -84,6 +87,8 @@ fn status(
         hard_fence: !connection.management_ref.is_empty(),
         fence: fence.into(),
         authority_outlives_call: false,
+        left_out_count: 0,
+        left_out: Vec::new(),
     }
 }
 

@@ -204,6 +204,8 @@ fn outcome(result: TaskResult) -> Outcome {
             watermark: pass.watermark.map(times::timestamp),
             late_landing_count: pass.late_landings,
             refused_count: pass.refused,
+            left_out_count: pass.left_out_count,
+            left_out: pass.left_out,
         }),
         TaskResult::Scan(scan) => Outcome::Scan(pb::ScanResult {
             snapshot: scan.snapshot,
@@ -221,6 +223,8 @@ fn outcome(result: TaskResult) -> Outcome {
             differing_devices: verify.differing,
             differing_count: verify.differing_count,
             read_time: Some(times::timestamp(verify.read_time)),
+            left_out_count: verify.left_out_count,
+            left_out: verify.left_out,
         }),
         TaskResult::Backup(backup) => Outcome::Backup(pb::BackupResult {
             backup: backup.backup,

@@ -3,7 +3,8 @@
 //!
 //! Records compare by fingerprint. A device that a merge conflict holds is disabled at the hubs
 //! whatever its record says: it is equal when all the rest is and the standby has it disabled. What
-//! has a slash in its key is no device and cannot be disabled: all the rest is enough.
+//! has a slash in its key is no device and cannot be disabled: all the rest is enough. What cannot
+//! carry over ([`super::left_out`]) is neither waited for nor a difference.
 
 use hubshift_domain::identity::Fingerprint;
 use hubshift_store::StoreError;
@@ -24,7 +25,8 @@ pub(crate) struct Difference {
 
 /// The devices after `after` at which the standby is not as the authority is, in order of their
 /// ids. A deletion is in it only with a tombstone; what a tombstone buries is never created. A
-/// tombstone counts once the authority followed it: a device that lives there lives.
+/// tombstone counts once the authority followed it: a device that lives there lives. What cannot
+/// carry over is in it where it is to be tried all the same.
 pub(crate) async fn differences(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -32,6 +34,7 @@ pub(crate) async fn differences(
     target: &str,
     after: &str,
     limit: i64,
+    tries_all: bool,
 ) -> Result<Vec<Difference>, StoreError> {
     let rows = sqlx::query_as!(
         Difference,
@@ -69,12 +72,15 @@ pub(crate) async fn differences(
                       select from registry.tombstone d
                        where d.fleet_id = $1 and d.device_id = p.device_id
                          and d.incarnation >= p.incarnation and $2 = any(d.acked_by))
+              and ($6::boolean or p.device_id not in (
+                      select l.device_id from registry.left_out($1, $2, $3) l))
             order by p.device_id limit $5"#,
         fleet,
         source,
         target,
         after,
-        limit
+        limit,
+        tries_all
     )
     .fetch_all(executor)
     .await?;
@@ -88,7 +94,7 @@ pub(crate) struct Standing {
     pub(crate) source_count: i64,
     /// Devices that are equal at both.
     pub(crate) equal_count: i64,
-    /// Devices at which the standby has yet to follow.
+    /// Devices at which the standby has yet to follow, without those that cannot carry over.
     pub(crate) pending_count: i64,
     /// Those of them that changed at the authority after the time that was asked about.
     pub(crate) newer_count: i64,
@@ -112,9 +118,11 @@ pub(crate) async fn standing(
            t as (
                select * from registry.observed
                 where fleet_id = $1 and hub_id = $3 and missing_count = 0),
+           l as (select device_id from registry.left_out($1, $2, $3)),
            pair as (
                select s.device_id is not null as at_source,
                       t.device_id is not null as at_target,
+                      l.device_id is not null as is_left_out,
                       case when b.hold is null
                            then coalesce(s.incarnation = t.incarnation
                                          and s.fingerprint = t.fingerprint, false)
@@ -151,16 +159,19 @@ pub(crate) async fn standing(
                  from s full join t on t.device_id = s.device_id
                  left join registry.base b
                    on b.fleet_id = $1 and b.hub_id = $3
-                  and b.device_id = coalesce(s.device_id, t.device_id))
+                  and b.device_id = coalesce(s.device_id, t.device_id)
+                 left join l on l.device_id = coalesce(s.device_id, t.device_id))
            select count(*) filter (where at_source) as "source!",
                   count(*) filter (where is_equal) as "equal!",
-                  count(*) filter (where at_source and not is_equal
-                                      or not at_source and was_known) as "pending!",
-                  count(*) filter (where (at_source and not is_equal
+                  count(*) filter (where not is_left_out
+                                     and (at_source and not is_equal
+                                          or not at_source and was_known)) as "pending!",
+                  count(*) filter (where not is_left_out
+                                     and (at_source and not is_equal
                                           or not at_source and was_known)
                                      and is_newer) as "newer!",
-                  count(*) filter (where not at_source and not was_known
-                                     and not is_accepted) as "extra!"
+                  count(*) filter (where not is_left_out and not at_source
+                                     and not was_known and not is_accepted) as "extra!"
              from pair"#,
         fleet,
         source,
@@ -190,8 +201,8 @@ pub(crate) struct Comparison {
     pub(crate) differing: Vec<String>,
 }
 
-/// Compares two hubs: every record, extras included but for those that an adoption left. Where a hold makes two records equal in
-/// effect they count alike in both digests.
+/// Compares two hubs: every record that can carry over, extras included but for those that an adoption
+/// left. Where a hold makes two records equal in effect they count alike in both digests.
 pub(crate) async fn compare(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -205,9 +216,11 @@ pub(crate) async fn compare(
            t as (
                select * from registry.observed
                 where fleet_id = $1 and hub_id = $3 and missing_count = 0),
+           l as (select device_id from registry.left_out($1, $2, $3)),
            pair as (
                select coalesce(s.device_id, t.device_id) as device_id,
                       s.fingerprint as source_print, t.fingerprint as target_print,
+                      l.device_id is not null as is_left_out,
                       case when b.hold is null
                            then coalesce(s.fingerprint = t.fingerprint, false)
                            else coalesce((not t.enabled or strpos(t.device_id, '/') > 0)
@@ -223,19 +236,22 @@ pub(crate) async fn compare(
                  left join registry.base b
                    on b.fleet_id = $1 and b.hub_id = $3
                   and b.device_id = coalesce(s.device_id, t.device_id)
+                 left join l on l.device_id = coalesce(s.device_id, t.device_id)
                 where s.device_id is not null
                    or not exists (select from registry.accepted_extra x
                                    where x.fleet_id = $1 and x.hub_id = $3
                                      and x.device_id = t.device_id
                                      and x.generation_id = t.generation_id))
            select count(source_print) as "source!", count(target_print) as "target!",
-                  count(*) filter (where not is_equal) as "differing!",
+                  count(*) filter (where not is_equal and not is_left_out) as "differing!",
                   coalesce((array_agg(device_id order by device_id)
-                            filter (where not is_equal))[1:100], '{}') as "sample!",
+                            filter (where not is_equal and not is_left_out))[1:100], '{}')
+                      as "sample!",
                   bit_xor(('x' || encode(case when is_equal then target_print
-                                              else source_print end, 'hex'))::bit(128))::text
-                      as source_digest,
-                  bit_xor(('x' || encode(target_print, 'hex'))::bit(128))::text as target_digest
+                                              else source_print end, 'hex'))::bit(128))
+                      filter (where is_equal or not is_left_out)::text as source_digest,
+                  bit_xor(('x' || encode(target_print, 'hex'))::bit(128))
+                      filter (where is_equal or not is_left_out)::text as target_digest
              from pair"#,
         fleet,
         source,

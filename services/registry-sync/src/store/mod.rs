@@ -16,6 +16,7 @@ pub(crate) mod incarnation;
 pub(crate) mod intent;
 pub(crate) mod journal;
 pub(crate) mod kinds;
+pub(crate) mod left_out;
 pub(crate) mod observed;
 pub(crate) mod plan;
 pub(crate) mod replay;

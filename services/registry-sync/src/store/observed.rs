@@ -311,7 +311,8 @@ pub(crate) async fn note_gone(
     Ok(())
 }
 
-/// How many records a hub holds, and the exclusive or of their fingerprints.
+/// How many records a hub holds, and the exclusive or of their fingerprints. Modules of disabled
+/// devices are not in that: nobody can make them equal before their devices are enabled.
 pub(crate) async fn digest(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -319,9 +320,14 @@ pub(crate) async fn digest(
 ) -> Result<(i64, Fingerprint), StoreError> {
     let row = sqlx::query!(
         r#"select count(*) as "count!",
-                  bit_xor(('x' || encode(fingerprint, 'hex'))::bit(128))::text as digest
-             from registry.observed
-            where fleet_id = $1 and hub_id = $2 and missing_count = 0"#,
+                  bit_xor(('x' || encode(o.fingerprint, 'hex'))::bit(128))
+                      filter (where d.device_id is null)::text as digest
+             from registry.observed o
+             left join registry.observed d
+               on d.fleet_id = $1 and d.hub_id = $2 and strpos(o.device_id, '/') > 1
+              and d.device_id = split_part(o.device_id, '/', 1)
+              and d.missing_count = 0 and not d.enabled
+            where o.fleet_id = $1 and o.hub_id = $2 and o.missing_count = 0"#,
         fleet,
         hub
     )

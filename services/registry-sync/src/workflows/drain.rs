@@ -146,7 +146,7 @@ impl DrainTask {
         if turn != Turn::Over {
             return Ok(turn.into());
         }
-        let blocked = pass.blocked().to_owned();
+        let (blocked, troubles) = (pass.blocked().to_owned(), pass.troubles().join(", "));
         let result = pass.result().cloned().unwrap_or_default();
         (state.pass, state.passes) = (None, state.passes + 1);
         state.done = added(&state.done, &result);
@@ -154,7 +154,7 @@ impl DrainTask {
             state.report.result = Some(TaskResult::Pass(state.done.clone()));
             return Ok(Progress::Done);
         }
-        refuse(&blocked, state.passes, result.pending)?;
+        refuse(&blocked, state.passes, result.pending, &troubles)?;
         Ok(Progress::Wait(LOOK))
     }
 
@@ -183,7 +183,7 @@ fn is_drained(result: &PassResult, start_time: Option<OffsetDateTime>) -> bool {
     result.pending == 0 && result.watermark.is_some() && result.watermark >= start_time
 }
 
-fn refuse(blocked: &str, passes: u32, pending: u64) -> Result<(), StepError> {
+fn refuse(blocked: &str, passes: u32, pending: u64, troubles: &str) -> Result<(), StepError> {
     if blocked == SOURCE_REWOUND {
         let message = "the active hub was restored from an older state; nothing is copied from it; \
                        force the move to the standby, or accept it with `hubshift sync run \
@@ -196,7 +196,12 @@ fn refuse(blocked: &str, passes: u32, pending: u64) -> Result<(), StepError> {
         return Err(StepError::rejected(MASS_DELETE, message));
     }
     if passes >= MAX_PASSES {
-        let message = format!("{pending} devices did not reach the standby in {passes} passes");
+        let named = match troubles {
+            "" => String::new(),
+            troubles => format!(": {troubles}"),
+        };
+        let message =
+            format!("{pending} devices did not reach the standby in {passes} passes{named}");
         return Err(StepError::rejected("PENDING_WRITES", message));
     }
     Ok(())
@@ -237,9 +242,22 @@ mod tests {
             Err(StepError::Rejected { reason, .. }) => reason,
             _ => "",
         };
-        assert_eq!(reason(refuse("MASS_DELETE", 1, 9)), "MASS_DELETE");
-        assert_eq!(reason(refuse("SOURCE_REWOUND", 1, 0)), "SOURCE_REWOUND");
-        assert_eq!(reason(refuse("", MAX_PASSES - 1, 9)), "");
-        assert_eq!(reason(refuse("", MAX_PASSES, 9)), "PENDING_WRITES");
+        assert_eq!(reason(refuse("MASS_DELETE", 1, 9, "")), "MASS_DELETE");
+        assert_eq!(reason(refuse("SOURCE_REWOUND", 1, 0, "")), "SOURCE_REWOUND");
+        assert_eq!(reason(refuse("", MAX_PASSES - 1, 9, "")), "");
+        assert_eq!(reason(refuse("", MAX_PASSES, 9, "")), "PENDING_WRITES");
+    }
+
+    #[test]
+    fn a_pending_drain_names_what_stands_in_its_way() {
+        let Err(StepError::Rejected { message, .. }) =
+            refuse("", MAX_PASSES, 1, "d-7 (HUB_REFUSED: too large)")
+        else {
+            panic!("it is not refused")
+        };
+        assert!(
+            message.ends_with("d-7 (HUB_REFUSED: too large)"),
+            "{message}"
+        );
     }
 }

@@ -51,6 +51,12 @@ pub(crate) struct PassResult {
     /// Of a replay: writes that the hub does not take, however often they are tried.
     #[serde(default)]
     pub(crate) refused: u64,
+    /// What differs and cannot carry over.
+    #[serde(default)]
+    pub(crate) left_out_count: u64,
+    /// Some of it, each with why.
+    #[serde(default)]
+    pub(crate) left_out: Vec<String>,
 }
 
 /// What a scan found.
@@ -78,6 +84,12 @@ pub(crate) struct VerifyResult {
     pub(crate) differing: Vec<String>,
     pub(crate) differing_count: u64,
     pub(crate) read_time: OffsetDateTime,
+    /// What differs and cannot carry over: it is not counted as differing.
+    #[serde(default)]
+    pub(crate) left_out_count: u64,
+    /// Some of it, each with why.
+    #[serde(default)]
+    pub(crate) left_out: Vec<String>,
 }
 
 /// What a backup holds.

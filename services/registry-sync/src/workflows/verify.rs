@@ -17,6 +17,7 @@ use crate::deps::Deps;
 use crate::scan::{Options, Scan, ScanCx};
 use crate::store;
 use crate::store::compare::Comparison;
+use crate::store::left_out::LeftOut;
 use crate::store::replication::Reign;
 
 /// The steps.
@@ -131,12 +132,13 @@ impl VerifyTask {
             .map(Scan::start_time)
             .ok_or_else(lost)?;
         let found = store::compare::compare(pool, fleet, source, target).await?;
+        let left_out = store::left_out::find(pool, fleet, source, target).await?;
         let is_equal = found.differing_count == 0;
         if is_equal {
             self.note(state, read_time).await?;
         }
         let word = if is_equal { "equal" } else { "different" };
-        state.report.result = Some(TaskResult::Verify(result(found, read_time)));
+        state.report.result = Some(TaskResult::Verify(result(found, left_out, read_time)));
         Ok(Progress::DoneWith(word.to_owned()))
     }
 
@@ -185,7 +187,7 @@ fn lost() -> StepError {
     ))
 }
 
-fn result(found: Comparison, read_time: OffsetDateTime) -> VerifyResult {
+fn result(found: Comparison, left_out: LeftOut, read_time: OffsetDateTime) -> VerifyResult {
     VerifyResult {
         equal: found.differing_count == 0,
         source_count: count(found.source_count),
@@ -195,6 +197,8 @@ fn result(found: Comparison, read_time: OffsetDateTime) -> VerifyResult {
         differing: found.differing,
         differing_count: count(found.differing_count),
         read_time,
+        left_out_count: left_out.count,
+        left_out: left_out.named,
     }
 }
 

@@ -34,6 +34,8 @@ struct HubStatusView {
     hard_fence: bool,
     fence: String,
     authority_outlives_call: bool,
+    left_out_count: u64,
+    left_out: Vec<String>,
 }
 
 impl From<pb::HubStatus> for HubStatusView {
@@ -54,6 +56,8 @@ impl From<pb::HubStatus> for HubStatusView {
             blocked: status.blocked,
             hard_fence: status.hard_fence,
             authority_outlives_call: status.authority_outlives_call,
+            left_out_count: status.left_out_count,
+            left_out: status.left_out,
         }
     }
 }
@@ -79,6 +83,11 @@ impl From<pb::ReplicationStatus> for ReplicationView {
 }
 
 impl HubStatusView {
+    fn left_out(&self) -> Option<String> {
+        let named = self.left_out.join(", ");
+        (self.left_out_count > 0).then(|| format!("{}: {named}", self.left_out_count))
+    }
+
     fn cells(&self) -> Vec<String> {
         let behind = match (self.state.as_str(), self.staleness_seconds) {
             ("active", _) => "-".to_owned(),
@@ -111,6 +120,9 @@ impl View for ReplicationView {
         let header = [
             "hub", "state", "answers", "devices", "behind", "pending", "verified", "trouble",
         ];
+        let block = self.hubs.iter().fold(block, |block, hub| {
+            block.maybe(&format!("cannot carry over to {}", hub.hub), hub.left_out())
+        });
         let hubs = table(&header, self.hubs.iter().map(HubStatusView::cells));
         format!("{}\n\n{hubs}", block.text())
     }

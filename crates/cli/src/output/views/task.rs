@@ -53,6 +53,8 @@ struct PassView {
     watermark: Option<String>,
     late_landing_count: u64,
     refused_count: u64,
+    left_out_count: u64,
+    left_out: Vec<String>,
 }
 
 /// Of a scan.
@@ -76,6 +78,8 @@ struct VerifyView {
     differing_devices: Vec<String>,
     differing_count: u64,
     read_time: Option<String>,
+    left_out_count: u64,
+    left_out: Vec<String>,
 }
 
 /// Of a backup or its restore.
@@ -136,6 +140,8 @@ impl From<pb::PassResult> for PassView {
             pending_count: pass.pending_count,
             late_landing_count: pass.late_landing_count,
             refused_count: pass.refused_count,
+            left_out_count: pass.left_out_count,
+            left_out: pass.left_out,
         }
     }
 }
@@ -170,6 +176,8 @@ impl From<pb::VerifyResult> for VerifyView {
             target_digest: verify.target_digest,
             differing_devices: verify.differing_devices,
             differing_count: verify.differing_count,
+            left_out_count: verify.left_out_count,
+            left_out: verify.left_out,
         }
     }
 }
@@ -242,8 +250,17 @@ impl PassView {
             .line("deleted", self.deleted_count)
             .line("equal before", self.equal_count)
             .line("pending", self.pending_count)
+            .maybe(
+                "cannot carry over",
+                left_out(self.left_out_count, &self.left_out),
+            )
             .maybe("complete up to", self.watermark.as_ref())
     }
+}
+
+/// What differs and cannot carry over, if there is any.
+fn left_out(count: u64, named: &[String]) -> Option<String> {
+    (count > 0).then(|| format!("{count}: {}", named.join(", ")))
 }
 
 impl VerifyView {
@@ -257,6 +274,10 @@ impl VerifyView {
             .line(
                 "target",
                 format!("{} devices, {}", self.target_count, self.target_digest),
+            )
+            .maybe(
+                "cannot carry over",
+                left_out(self.left_out_count, &self.left_out),
             );
         if self.equal {
             return block;

@@ -193,6 +193,36 @@ pub(super) fn replication(facts: &Facts) -> Check {
     }
 }
 
+/// How many of those that cannot carry over are named.
+const NAMED: usize = 10;
+
+/// A move does not wait for what its target cannot take; who orders it is to know what that is.
+pub(super) fn carries_over(facts: &Facts) -> Check {
+    let target = facts
+        .replication
+        .as_ref()
+        .and_then(|found| found.target.as_ref());
+    let Some(hub) = target.filter(|hub| hub.left_out_count > 0) else {
+        return pass(
+            "carries_over",
+            "nothing is known that the target cannot take",
+        );
+    };
+    let named: Vec<&str> = hub
+        .left_out
+        .iter()
+        .map(String::as_str)
+        .take(NAMED)
+        .collect();
+    let detail = format!(
+        "{} records stay behind as they are: {}; enable the devices of modules, and give children a \
+         parent that is there or none",
+        hub.left_out_count,
+        named.join(", ")
+    );
+    found("carries_over", Verdict::Warn, detail)
+}
+
 pub(super) fn open_holds(facts: &Facts) -> Check {
     match &facts.merge {
         None => block_unless_forced(

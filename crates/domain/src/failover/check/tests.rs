@@ -48,6 +48,26 @@ fn good_facts_block_nothing() {
 }
 
 #[test]
+fn what_cannot_carry_over_is_named_and_stops_nothing() {
+    let mut facts = good(Kind::Planned);
+    let replication = facts.replication.as_mut().unwrap();
+    let target = replication.target.as_mut().unwrap();
+    target.left_out_count = 2;
+    target.left_out = vec!["d/m (DEVICE_DISABLED)".into(), "e (PARENT_MISSING)".into()];
+    let checks = precheck(&facts);
+    assert!(!is_blocked(&checks, false));
+    let warned = checks.iter().find(|check| check.verdict == Verdict::Warn);
+    let warned = warned.unwrap();
+    assert_eq!(warned.check, "carries_over");
+    assert!(warned.detail.contains("2 records"), "{}", warned.detail);
+    assert!(
+        warned.detail.contains("e (PARENT_MISSING)"),
+        "{}",
+        warned.detail
+    );
+}
+
+#[test]
 fn a_dead_source_blocks_a_planned_move_and_no_forced_one() {
     let kill = |mut facts: Facts| {
         facts.replication.as_mut().unwrap().source = Some(HubFacts::default());

@@ -21,7 +21,7 @@ use crate::store::adoption::work::{self, Concluded, OpenExtra};
 use crate::workflows::report::Report;
 use crate::workflows::scan::gone;
 use crate::workflows::trouble::{Brake, Turn, reread_failed};
-use crate::write::{PARENT_MISSING, WriteCx, WriteOutcome};
+use crate::write::{DEVICE_DISABLED, PARENT_MISSING, WriteCx, WriteOutcome};
 
 /// Extras in a batch.
 const BATCH: i64 = 100;
@@ -138,7 +138,7 @@ fn wrote(action: ExtraAction, written: &WriteOutcome) -> Option<(ExtraOutcome, S
             Some((ExtraOutcome::Stale, "it changed meanwhile".to_owned()))
         }
         WriteOutcome::Rejected {
-            reason: "HUB_REFUSED" | "SECRET_UNREADABLE" | PARENT_MISSING,
+            reason: "HUB_REFUSED" | "SECRET_UNREADABLE" | PARENT_MISSING | DEVICE_DISABLED,
             message,
         } => Some((ExtraOutcome::Rejected, message.clone())),
         WriteOutcome::Rejected { .. } | WriteOutcome::Unknown(_) => None,

@@ -41,6 +41,11 @@ fn an_extra_gets_an_outcome_only_when_it_is_certain() {
         (delete, WriteOutcome::Stale, Some(ExtraOutcome::Stale)),
         (quarantine, WriteOutcome::Gone, Some(ExtraOutcome::Stale)),
         (delete, refused("HUB_REFUSED"), Some(ExtraOutcome::Rejected)),
+        (
+            delete,
+            refused("DEVICE_DISABLED"),
+            Some(ExtraOutcome::Rejected),
+        ),
         (delete, refused("HUB_THROTTLED"), None),
         (delete, refused("TOO_LATE"), None),
         (delete, WriteOutcome::Unknown("no answer".into()), None),
