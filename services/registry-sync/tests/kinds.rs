@@ -418,3 +418,20 @@ async fn a_fleet_that_is_gone_is_stopped_however_many_modules_it_had() {
     assert!(world.west.get("d-000").await.is_some());
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_plan_takes_no_module_for_a_device_and_no_hold_of_one_for_a_change() {
+    let world = World::start().await;
+    tree(&world).await;
+    world.pass(true).await;
+    world.east.create_many(4).await;
+    sqlx::query("update registry.base set hold = 'conflict-1' where device_id = 'a-leaf/m'")
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    let plan = world.plan("west").await.unwrap();
+    assert_eq!((plan.create_count, plan.update_count), (4, 0), "{plan:?}");
+    let unread = "east counts 7 devices, of which 4 were not read yet";
+    assert!(plan.unknowns.iter().any(|text| text == unread), "{plan:?}");
+    world.stop().await;
+}

@@ -6,12 +6,12 @@ use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// Devices, by what a pass would do with them.
+/// Records, by what a pass would do with them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Seen at the authority.
+    /// Devices seen at the authority, as hubs count them: without modules and configurations.
     pub(crate) source: i64,
-    /// Seen at the standby.
+    /// Devices seen at the standby.
     pub(crate) target: i64,
     pub(crate) creates: i64,
     /// Those of them that an import job can make: [`super::seed::lacking`].
@@ -42,15 +42,18 @@ pub(crate) async fn tally(
            pair as (
                select s.device_id is not null as at_source,
                       t.device_id is not null as at_target,
+                      strpos(coalesce(s.device_id, t.device_id), '/') = 0 as is_device,
                       s.parent is null and strpos(s.device_id, '/') = 0
                           and b.hold is null as is_seedable,
                       case when b.hold is null
                            then coalesce(s.incarnation = t.incarnation
                                          and s.fingerprint = t.fingerprint, false)
-                           else coalesce(s.incarnation = t.incarnation and not t.enabled
+                           else coalesce(s.incarnation = t.incarnation
+                                    and (not t.enabled or strpos(t.device_id, '/') > 0)
                                     and s.credential_kind = t.credential_kind
                                     and s.credential_fingerprint = t.credential_fingerprint
                                     and s.iot_edge = t.iot_edge
+                                    and s.managed_by is not distinct from t.managed_by
                                     and s.parent is not distinct from t.parent
                                     and s.status_reason is not distinct from t.status_reason
                                     and s.tags = t.tags and s.desired = t.desired, false)
@@ -69,8 +72,8 @@ pub(crate) async fn tally(
                  left join registry.base b
                    on b.fleet_id = $1 and b.hub_id = $3
                   and b.device_id = coalesce(s.device_id, t.device_id))
-           select count(*) filter (where at_source) as "source!",
-                  count(*) filter (where at_target) as "target!",
+           select count(*) filter (where at_source and is_device) as "source!",
+                  count(*) filter (where at_target and is_device) as "target!",
                   count(*) filter (where at_source and not at_target
                                      and not is_buried) as "creates!",
                   count(*) filter (where at_source and not at_target
