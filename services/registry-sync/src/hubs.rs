@@ -255,8 +255,9 @@ impl Hubs {
     }
 }
 
-/// The part of an intent's deadline that the call itself may take; the rest is for recording the
-/// intent, so that the call ends before the intent does.
+/// The part of an intent's deadline that the call itself may take. The rest, half as long, is for
+/// recording the intent, so that the call ends before the intent does; and what was given up is
+/// out of all buffers in the same time, see [`Hub::call_deadline`].
 pub(crate) fn call_share(deadline: Duration) -> Duration {
     deadline * 2 / 3
 }
