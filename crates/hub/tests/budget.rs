@@ -267,7 +267,7 @@ async fn a_call_that_wrote_waits_longer_and_is_unknown_without_room() {
         [
             "take Registry half",
             "answered Registry",
-            "take TwinWrite all"
+            "take TwinRead all"
         ]
     );
 }

@@ -1,7 +1,9 @@
 //! The connector to Azure IoT Hub.
 //!
 //! An update of an identity replaces it whole, and the hub makes new keys where none are sent:
-//! so both keys are always sent. Etags go out quoted, which every version of the API takes.
+//! so both keys are always sent. Etags go out quoted, which every version of the API takes, and no
+//! write goes out whatever is there: what makes something has no etag and fails if it is there,
+//! everything else has one.
 
 mod calls;
 mod configuration;
@@ -38,9 +40,6 @@ use crate::key::Key;
 use crate::outcome::{Cause, HubError, Outcome, Rejection};
 use module::Name;
 use transport::{Class, Request, Transport};
-
-/// An etag that stands for whatever is there.
-const ANY: &str = "*";
 
 /// An Azure IoT Hub, entered with a shared access policy or a token of Entra ID. `Debug` shows no
 /// key.
