@@ -70,6 +70,12 @@ pub trait Hub: Send + Sync {
     /// connections are dropped with what they have not delivered.
     fn call_deadline(&self) -> Duration;
 
+    /// How long after that a call that was given up may still take effect; nothing where what
+    /// authorises it ends with it. Before that nobody can say what became of the call.
+    fn afterlife(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The way through import and export jobs, if the hub has one.
     fn bulk(&self) -> Option<&dyn BulkHub> {
         None

@@ -54,15 +54,16 @@ impl Deps {
         purpose: Purpose,
     ) -> Result<WriteCx, WriterError> {
         let state = view.hub(hub_id).ok_or(HubsError::NoHub)?;
+        let hub = self.hubs.get(&view.fleet, hub_id).await?;
         Ok(WriteCx {
             pool: self.pool.clone(),
             keys: self.keys(&view.fleet).await?,
-            hub: self.hubs.get(&view.fleet, hub_id).await?,
             fleet: view.fleet.clone(),
             hub_id: hub_id.clone(),
             epoch: view.epoch,
             purpose,
-            call_deadline: state.call_deadline,
+            call_deadline: state.call_deadline + hub.afterlife(),
+            hub,
         })
     }
 }

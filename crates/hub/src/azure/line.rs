@@ -69,8 +69,8 @@ pub struct FailedLine {
 /// The line that makes a device or module, without the line feed. Has the keys in it.
 ///
 /// `scopes` are those of edge devices at the target, by their ids. Of a module of the hub's own the
-/// line sets the twin, since it comes with its device; only if nobody has set it yet, so that a device
-/// which was there before keeps its deployment.
+/// line sets the twin: it comes with its device. It does so only if nobody has set it yet, so that
+/// a device which was there before keeps its deployment.
 ///
 /// # Errors
 /// It cannot be made by an import, or not completely.

@@ -46,6 +46,7 @@ use transport::{Class, Request, Transport};
 #[derive(Debug)]
 pub struct AzureHub {
     transport: Transport,
+    bearer_afterlife: Duration,
     read_lag: Duration,
     kinds: Kinds,
 }
@@ -53,9 +54,10 @@ pub struct AzureHub {
 impl AzureHub {
     /// Prepares a connector. Connects to nothing yet. Every kind of record is listed.
     pub fn new(settings: AzureSettings) -> Result<Self, HubSetupError> {
-        let read_lag = settings.read_lag;
+        let (bearer_afterlife, read_lag) = (settings.bearer_afterlife, settings.read_lag);
         Ok(Self {
             transport: Transport::new(settings)?,
+            bearer_afterlife,
             read_lag,
             kinds: Kinds::default(),
         })
@@ -180,6 +182,13 @@ impl Hub for AzureHub {
 
     fn call_deadline(&self) -> Duration {
         self.transport.call_deadline()
+    }
+
+    fn afterlife(&self) -> Duration {
+        match self.authority_outlives_call() {
+            true => self.bearer_afterlife,
+            false => Duration::ZERO,
+        }
     }
 
     fn bulk(&self) -> Option<&dyn BulkHub> {

@@ -66,6 +66,7 @@ impl Transport {
             call_deadline,
             budget,
             http1_only,
+            bearer_afterlife: _,
             read_lag: _,
         } = settings;
         if !is_host(&host) {

@@ -137,6 +137,10 @@ impl Hub for Watched {
         self.hub.call_deadline()
     }
 
+    fn afterlife(&self) -> Duration {
+        self.hub.afterlife()
+    }
+
     fn bulk(&self) -> Option<&dyn BulkHub> {
         self.hub.bulk()
     }

@@ -106,12 +106,7 @@ impl DrainTask {
         if !is_open && journaled == 0 {
             return Ok(Progress::Done);
         }
-        let deadline = view
-            .hubs
-            .iter()
-            .map(|hub| hub.call_deadline)
-            .max()
-            .unwrap_or_default();
+        let deadline = self.deadline(&view, [&source, &state.target]).await?;
         let waited = view.now - state.start_time.unwrap_or(view.now);
         if waited > deadline * 2 + PATIENCE {
             let message = format!(
@@ -121,6 +116,17 @@ impl DrainTask {
             return Err(StepError::rejected("INTENTS_OPEN", message));
         }
         Ok(Progress::Wait(LOOK))
+    }
+
+    /// From the start of an intent at one of the hubs until nothing of it can land any more.
+    async fn deadline(&self, view: &FleetView, hubs: [&HubId; 2]) -> Result<Duration, StepError> {
+        let mut longest = Duration::ZERO;
+        for hub in hubs {
+            let call = view.hub(hub).map(|hub| hub.call_deadline);
+            let afterlife = self.0.hubs.get(&view.fleet, hub).await?.afterlife();
+            longest = longest.max(call.unwrap_or_default() + afterlife);
+        }
+        Ok(longest)
     }
 
     async fn follow(&self, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
