@@ -22,6 +22,7 @@ mod settings;
 mod transport;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +34,7 @@ pub use line::{BadLine, Exported, FailedLine, export_line, import_errors, import
 pub use rows::Rows;
 pub use settings::{AzureSettings, HubSetupError};
 
+use crate::budget::Budget;
 use crate::bulk::BulkHub;
 use crate::device::{DeviceWrite, EtagPair, HubDevice, Page, Statistics};
 use crate::hub::{Capabilities, Hub};
@@ -66,6 +68,14 @@ impl AzureHub {
     /// Lists these kinds of records beside devices, and no others.
     pub fn with_kinds(self, kinds: Kinds) -> Self {
         Self { kinds, ..self }
+    }
+
+    /// The same hub, by the same connections and tokens, within another budget.
+    pub fn with_budget(&self, budget: Arc<dyn Budget>) -> Self {
+        Self {
+            transport: self.transport.with_budget(budget),
+            ..*self
+        }
     }
 
     /// Whether what authorises a call stays good after [`Hub::call_deadline`]: then a call that

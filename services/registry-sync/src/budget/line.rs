@@ -26,6 +26,8 @@ pub(super) struct Refusal {
 pub(super) struct Line {
     /// Who reserves more slots keeps this locked meanwhile: the others wait for the same slots.
     pub(super) slots: tokio::sync::Mutex<Slots>,
+    /// Held by the one call, of those that stand in line, that may wait for a slot.
+    pub(super) turn: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
 }
 
@@ -60,6 +62,7 @@ impl Line {
         };
         Self {
             slots: tokio::sync::Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             known: Mutex::new(known),
         }
     }

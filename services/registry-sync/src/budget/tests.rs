@@ -50,6 +50,11 @@ async fn reserved(pool: &PgPool) -> time::OffsetDateTime {
         .unwrap()
 }
 
+/// Whether anything was reserved.
+async fn reserved_at_all(pool: &PgPool) -> bool {
+    stored(pool).await.is_some()
+}
+
 #[tokio::test]
 async fn replicas_together_call_no_faster_than_one_may() {
     let database = Database::fresh().await.unwrap();
@@ -89,7 +94,7 @@ async fn a_refusal_at_one_replica_pauses_and_slows_both_and_counts_once() {
     take(&other, REGISTRY).await;
     let waited = begun.elapsed().as_secs_f64();
     assert!(waited >= pause - 0.2, "{waited} of {pause}");
-    let rate = other.0.line(REGISTRY).stands().0.unwrap();
+    let rate = other.shared.line(REGISTRY).stands().0.unwrap();
     assert!((49.9..75.0).contains(&rate), "little by little: {rate}");
 }
 
@@ -151,7 +156,7 @@ async fn an_unknown_tier_is_free_until_a_refusal_teaches_its_limit_to_all() {
         one.answered(REGISTRY);
     }
     take(&other, REGISTRY).await;
-    assert_eq!(other.0.line(REGISTRY).stands().0, None);
+    assert_eq!(other.shared.line(REGISTRY).stands().0, None);
     one.throttled(REGISTRY, Duration::from_millis(100));
     let is_told = || async { stored(&pool).await.is_some_and(|row| row.0.is_some()) };
     assert!(eventually(PATIENCE, is_told).await);
@@ -159,7 +164,7 @@ async fn an_unknown_tier_is_free_until_a_refusal_teaches_its_limit_to_all() {
     assert!((LEAST_RATE..=20.0).contains(&learned), "{learned}");
     let hears = || async {
         take(&other, REGISTRY).await;
-        other.0.line(REGISTRY).stands().0.is_some()
+        other.shared.line(REGISTRY).stands().0.is_some()
     };
     assert!(eventually(PATIENCE, hears).await);
 }
@@ -181,6 +186,35 @@ async fn queries_wait_when_the_messages_of_the_day_are_spent() {
     let wait = other.take(QUERY, until()).await.unwrap_err();
     assert!(wait > Duration::from_millis(100), "{wait:?}");
     take(&one, REGISTRY).await;
+    // What a failover has to see is not for sweeps to use up.
+    for lane in [Lane::Task, Lane::Person] {
+        take(&other.in_lane(lane), QUERY).await;
+    }
+    assert!(other.take(QUERY, until()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_person_waits_for_one_call_of_a_pass_and_not_for_the_pass() {
+    let database = Database::fresh().await.unwrap();
+    let pool = database.connect(Role::Registry).await.unwrap();
+    // Five calls a second.
+    let budget = replica(&pool, s1(3.0));
+    let begun = Instant::now();
+    let mut pass = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let budget = budget.clone();
+        pass.spawn(async move { take(&budget, REGISTRY).await });
+    }
+    let is_under_way = || async { reserved_at_all(&pool).await };
+    assert!(eventually(PATIENCE, is_under_way).await);
+    let asked = Instant::now();
+    take(&budget.in_lane(Lane::Person), REGISTRY).await;
+    let waited = asked.elapsed();
+    assert!(waited < Duration::from_millis(1500), "{waited:?}");
+    pass.join_all().await;
+    let elapsed = begun.elapsed();
+    // And the pass is none the slower.
+    assert!(elapsed < Duration::from_secs(9), "{elapsed:?}");
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::authority::{EPOCH_FORGOTTEN, FleetView};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::intent::IntentError;
 use crate::scan::{Options, Scan, ScanCx, TURN};
@@ -112,6 +113,8 @@ pub(crate) struct Pass {
 pub(crate) struct PassCx<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) fleet: &'a FleetId,
+    /// For whom its scans are.
+    pub(crate) lane: Lane,
     /// How often the step was tried in a row.
     pub(crate) attempt: u32,
 }
@@ -218,6 +221,7 @@ impl Pass {
         let scan_cx = ScanCx {
             deps: cx.deps,
             fleet: cx.fleet,
+            lane: cx.lane,
             attempt: cx.attempt,
         };
         let (scan, next) = match self.phase {

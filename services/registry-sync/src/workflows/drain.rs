@@ -17,6 +17,7 @@ use super::report::{PassResult, Report, TaskResult};
 use super::scan::gone;
 use super::trouble::{Turn, settle_failed};
 use crate::authority::{self, FleetView};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::intent;
 use crate::pass::{Depth, MASS_DELETE, Pass, PassCx, SOURCE_REWOUND};
@@ -123,7 +124,8 @@ impl DrainTask {
         let mut longest = Duration::ZERO;
         for hub in hubs {
             let call = view.hub(hub).map(|hub| hub.call_deadline);
-            let afterlife = self.0.hubs.get(&view.fleet, hub).await?.afterlife();
+            let hub = self.0.hubs.get(&view.fleet, hub, Lane::Task).await?;
+            let afterlife = hub.afterlife();
             longest = longest.max(call.unwrap_or_default() + afterlife);
         }
         Ok(longest)
@@ -136,6 +138,7 @@ impl DrainTask {
         let pass_cx = PassCx {
             deps: &self.0,
             fleet: &state.fleet,
+            lane: Lane::Task,
             attempt: cx.attempt,
         };
         let turn = pass.advance(&pass_cx).await?;

@@ -16,6 +16,7 @@ use super::report::{Report, TaskResult};
 use super::scan::gone;
 use super::trouble::Turn;
 use crate::authority;
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::pass::{Depth, Pass, PassCx};
 
@@ -88,7 +89,7 @@ impl Workflow for PassTask {
         match step {
             Step::Begin if is_busy(&self.0, state).await? => Ok(Progress::Wait(LOOK)),
             Step::Begin => begin(&self.0, state).await,
-            Step::Follow => follow(&self.0, state, cx).await,
+            Step::Follow => follow(&self.0, state, cx, Lane::Task).await,
         }
     }
 }
@@ -105,7 +106,7 @@ impl Workflow for SyncTask {
     async fn run(&self, step: Step, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
         match step {
             Step::Begin => begin(&self.0, state).await,
-            Step::Follow => follow(&self.0, state, cx).await,
+            Step::Follow => follow(&self.0, state, cx, Lane::Routine).await,
         }
     }
 }
@@ -136,13 +137,19 @@ async fn begin(deps: &Deps, state: &mut State) -> Result<Progress, StepError> {
     Ok(Progress::Done)
 }
 
-async fn follow(deps: &Deps, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
+async fn follow(
+    deps: &Deps,
+    state: &mut State,
+    cx: &StepCx,
+    lane: Lane,
+) -> Result<Progress, StepError> {
     let Some(pass) = &mut state.pass else {
         return begin(deps, state).await;
     };
     let pass_cx = PassCx {
         deps,
         fleet: &state.fleet,
+        lane,
         attempt: cx.attempt,
     };
     let turn = pass.advance(&pass_cx).await?;
