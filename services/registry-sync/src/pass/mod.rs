@@ -82,6 +82,9 @@ pub(crate) struct Pass {
     source_scan: Scan,
     target_scan: Scan,
     phase: Phase,
+    /// Whether it has to wait before it can read on: for the hub, or for the next day's messages.
+    #[serde(default)]
+    is_held: bool,
     /// When bringing up to date began: what changed later is not this pass's.
     apply_time: OffsetDateTime,
     /// The last device that was brought up to date.
@@ -151,6 +154,7 @@ impl Pass {
             } else {
                 Phase::ScanSource
             },
+            is_held: false,
             apply_time: view.now,
             after: String::new(),
             created: 0,
@@ -175,6 +179,11 @@ impl Pass {
     /// Why not everything was done; empty when nothing stands in the way.
     pub(crate) fn blocked(&self) -> &str {
         &self.blocked
+    }
+
+    /// Whether it has to wait before it can read on.
+    pub(crate) fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// Tells how far it is.
@@ -229,6 +238,7 @@ impl Pass {
             _ => (&mut self.target_scan, Phase::Absent),
         };
         let turn = scan.advance(&scan_cx).await?;
+        self.is_held = matches!(turn, Turn::Pause(_));
         if turn == Turn::Over {
             self.phase = next;
         }
