@@ -49,6 +49,11 @@ const LIMIT: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_secs(1);
 /// No pause is longer, whatever a hub says: a wrong header must not stop it for days.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// How far ahead slots are reserved at most, all replicas together: calls wait no longer, and of a
+/// slow class a few replicas hold a slot or two each. What lies further ahead was reserved before
+/// the database's clock was set back.
+const AHEAD: Duration = Duration::from_secs(120);
+const AHEAD_SLOTS: f64 = 16.0;
 /// No refusal leaves less than this part of the whole rate.
 const LEAST_PART: f64 = 1.0 / 16.0;
 /// Nor, where that is not known, fewer calls per second.
@@ -230,6 +235,9 @@ impl Shared {
             count: f64::from(count),
             burst: BURST,
             catch_up: CATCH_UP.as_secs_f64(),
+            ahead: AHEAD.as_secs_f64(),
+            ahead_slots: AHEAD_SLOTS,
+            longest_pause: LONGEST_PAUSE.as_secs_f64(),
             messages: i64::try_from(cost).unwrap_or(i64::MAX),
         };
         let reserve = async {
@@ -288,6 +296,7 @@ impl Shared {
             rate: whole.unwrap_or(refusal.answered),
             least: whole.map_or(LEAST_RATE, |whole| whole * LEAST_PART),
             pause: refusal.pause.as_secs_f64(),
+            longest_pause: LONGEST_PAUSE.as_secs_f64(),
         };
         store::budget::refuse(&self.pool, &self.stored(class), &refused).await?;
         line.told(refusal.number);

@@ -122,6 +122,29 @@ async fn a_call_that_waits_when_a_refusal_comes_waits_for_the_end_of_the_pause()
     assert!(waited >= Duration::from_millis(2900), "{waited:?}");
 }
 
+/// The database's clock was an hour ahead when slots were reserved and a pause was noted, and is not
+/// any more: perhaps another server answers.
+#[tokio::test]
+async fn a_clock_that_was_set_back_stops_no_call() {
+    let database = Database::fresh().await.unwrap();
+    let pool = database.connect(Role::Registry).await.unwrap();
+    let budget = replica(&pool, s1(60.0));
+    take(&budget, REGISTRY).await;
+    let later = "update registry.budget
+                    set next_time = next_time + interval '1 hour',
+                        pause_until = clock_timestamp() + interval '1 hour'";
+    sqlx::query(later).execute(&pool).await.unwrap();
+    let begun = Instant::now();
+    take(&replica(&pool, s1(60.0)), REGISTRY).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{begun:?}");
+    sqlx::query(later).execute(&pool).await.unwrap();
+    budget.throttled(REGISTRY, Duration::from_secs(120));
+    let is_told = || async { stored(&pool).await.is_some_and(|row| row.0.is_some()) };
+    assert!(eventually(PATIENCE, is_told).await, "the rate is halved");
+    let pause = stored(&pool).await.unwrap().1.unwrap();
+    assert!(pause <= 2.0, "{pause}");
+}
+
 #[tokio::test]
 async fn a_slot_beyond_the_deadline_is_refused_at_once_and_left_to_others() {
     let database = Database::fresh().await.unwrap();
