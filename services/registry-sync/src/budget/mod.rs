@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hubshift_azure::quota::OperationClass;
+use hubshift_azure::quota::{self, OperationClass, Tier};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_hub::budget::{Budget, BudgetSettings};
 use hubshift_store::{StoreError, within};
@@ -54,10 +54,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// the database's clock was set back.
 const AHEAD: Duration = Duration::from_secs(120);
 const AHEAD_SLOTS: f64 = 16.0;
-/// No refusal leaves less than this part of the whole rate.
+/// No refusal leaves less than this part of the whole rate, or of what the smallest hub allows.
 const LEAST_PART: f64 = 1.0 / 16.0;
-/// Nor, where that is not known, fewer calls per second.
-const LEAST_RATE: f64 = 0.1;
 
 /// The budget of one hub, shared by the replicas through the database, as one lane uses it. Clones
 /// are the same one.
@@ -139,7 +137,8 @@ impl Budget for SharedBudget {
         let (shared, now) = (&self.shared, Instant::now());
         let pause = slots::seconds(pause.as_secs_f64() / shared.settings.speed);
         let until = now + pause.min(LONGEST_PAUSE);
-        if !shared.line(class).refused(now, until, shared.whole(class)) {
+        let (line, whole) = (shared.line(class), shared.whole(class));
+        if !line.refused(now, until, whole, shared.smallest(class)) {
             return;
         }
         // The others are to hear of it now, though nobody here asks again before the pause is over.
@@ -169,6 +168,13 @@ impl Shared {
 
     fn whole(&self, class: OperationClass) -> Option<f64> {
         self.settings.per_second(class)
+    }
+
+    /// What even the smallest hub would allow. Where nobody said how large a hub is, less is not
+    /// believed of it: a refusal of the first call tells of what others call, not of the limit.
+    fn smallest(&self, class: OperationClass) -> f64 {
+        let BudgetSettings { share, speed, .. } = self.settings;
+        quota::per_second(Tier::S1, 1, class) * share * speed
     }
 
     fn stored(&self, class: OperationClass) -> store::budget::Line<'_> {
@@ -292,9 +298,10 @@ impl Shared {
             return Ok(());
         };
         let whole = self.whole(class);
+        let known = whole.unwrap_or_else(|| self.smallest(class));
         let refused = Refused {
-            rate: whole.unwrap_or(refusal.answered),
-            least: whole.map_or(LEAST_RATE, |whole| whole * LEAST_PART),
+            rate: whole.unwrap_or(refusal.answered).max(known),
+            least: known * LEAST_PART,
             pause: refusal.pause.as_secs_f64(),
             longest_pause: LONGEST_PAUSE.as_secs_f64(),
         };

@@ -1,6 +1,5 @@
 //! Budgets over a real database: what replicas share, and what becomes of it when that is gone.
 
-use hubshift_azure::quota::Tier;
 use hubshift_store::PoolConfig;
 use hubshift_testkit::pg::{Database, Role};
 use hubshift_testkit::{Proxy, eventually};
@@ -184,7 +183,8 @@ async fn an_unknown_tier_is_free_until_a_refusal_teaches_its_limit_to_all() {
     let is_told = || async { stored(&pool).await.is_some_and(|row| row.0.is_some()) };
     assert!(eventually(PATIENCE, is_told).await);
     let learned = stored(&pool).await.unwrap().0.unwrap();
-    assert!((LEAST_RATE..=20.0).contains(&learned), "{learned}");
+    // Half of a hundred a minute at least: no hub allows less.
+    assert!((0.8..=20.0).contains(&learned), "{learned}");
     let hears = || async {
         take(&other, REGISTRY).await;
         other.shared.line(REGISTRY).stands().0.is_some()
