@@ -2,10 +2,9 @@
 //!
 //! What is missing in an answer leaves it open what the hub holds: unknown, never a default.
 
-use hubshift_azure::{AuthType, Authentication, Capabilities, Device, Status, Twin};
+use hubshift_azure::{AuthType, Authentication, Capabilities, Device, Module, Status, Twin};
 use serde_json::{Value, json};
 
-use super::wire::Module;
 use crate::credentials::Credentials;
 use crate::device::{DeviceWrite, HubDevice, Identity};
 use crate::key::Key;
@@ -86,7 +85,7 @@ pub(super) fn module(key: Key<'_>, wire: Module, twin: Twin) -> Result<HubDevice
         credentials: credentials(there(wire.authentication, "authentication")?)?,
         iot_edge: false,
         parent: None,
-        managed_by: wire.managed_by.filter(|text| !text.is_empty()),
+        managed_by: wire.managed_by,
     };
     joined(identity, wire.generation_id, wire.etag, twin)
 }

@@ -4,13 +4,12 @@
 //! only its twin is written. Under a shared access policy a hub answers 401 for the modules of a
 //! device that is missing or disabled; that is told apart from our own credentials being refused.
 
-use hubshift_azure::Status;
+use hubshift_azure::{Module, Status};
 use reqwest::Method;
 use serde_json::json;
 
 use super::calls::{WireTwin, absent, first_twin, get_identity, get_twin, update_twin};
 use super::transport::{Call, Class, Request};
-use super::wire::Module;
 use super::{convert, invalid, partial};
 use crate::device::{DeviceWrite, EtagPair, HubDevice};
 use crate::key::Key;
