@@ -160,6 +160,17 @@ impl Fields {
             .map_err(|unknown: UnknownName| error(path, &unknown.to_string()))
     }
 
+    /// As [`Self::choice`], where newer hubs may have names that are not known here.
+    pub(crate) fn choice_or<T: FromStr>(
+        &mut self,
+        name: &str,
+        unknown: T,
+    ) -> Result<Option<T>, FieldError> {
+        Ok(self
+            .string(name)?
+            .map(|text| text.parse().unwrap_or(unknown)))
+    }
+
     pub(crate) fn nested<T>(
         &mut self,
         name: &str,

@@ -69,9 +69,15 @@ pub trait Hub: Send + Sync {
     /// It is also the longest until it takes effect where the call's authority ends with it, as a
     /// token of a shared access policy does. A bearer token of Entra ID stays good for an hour or
     /// more: a request that we gave up, and that something between us and the hub kept, may then
-    /// still land after the deadline. Nothing of ours keeps it: connections are dropped with
-    /// what they have not delivered.
+    /// still land after the deadline. Nothing of ours keeps it for more than half a deadline more:
+    /// connections are dropped with what they have not delivered.
     fn call_deadline(&self) -> Duration;
+
+    /// How long after that a call that was given up may still take effect; nothing where what
+    /// authorises it ends with it. Before that nobody can say what became of the call.
+    fn afterlife(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// The way through import and export jobs, if the hub has one.
     fn bulk(&self) -> Option<&dyn BulkHub> {

@@ -56,7 +56,7 @@ pub enum Rejection {
     /// No connection: the request was certainly never sent.
     #[error("the hub cannot be reached: {0}")]
     Unreachable(String),
-    /// The hub answered that it is not available (503).
+    /// The hub itself answered that it is not available: 503 with the error's name.
     #[error("the hub is not available: {0}")]
     Unavailable(String),
 }
@@ -73,7 +73,7 @@ pub enum Cause {
     /// The hub reports an error of its own.
     #[error("the hub failed with status {status}: {text}")]
     ServerError {
-        /// The HTTP status, 5xx other than 503.
+        /// The HTTP status: 5xx, or another one that does not say that nothing happened.
         status: u16,
         /// The hub's words.
         text: String,

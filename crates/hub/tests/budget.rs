@@ -267,7 +267,7 @@ async fn a_call_that_wrote_waits_longer_and_is_unknown_without_room() {
         [
             "take Registry half",
             "answered Registry",
-            "take TwinWrite all"
+            "take TwinRead all"
         ]
     );
 }
@@ -282,6 +282,16 @@ async fn a_call_that_wrote_nothing_is_rejected_without_room() {
         Outcome::Rejected(Rejection::Throttled { retry_after })
     );
     assert_eq!(hub.count(), 0);
+}
+
+#[tokio::test]
+async fn a_hub_may_be_called_within_two_budgets() {
+    let (hub, fake) = Hub::start().await;
+    let azure = connect(&fake, seconds(5), Noting::new(1));
+    let other = azure.with_budget(Noting::new(0));
+    assert!(other.statistics().await.done().is_none());
+    assert!(azure.statistics().await.done().is_some());
+    assert_eq!(hub.count(), 1);
 }
 
 #[tokio::test]

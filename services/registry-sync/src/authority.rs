@@ -48,7 +48,8 @@ pub(crate) struct HubView {
     pub(crate) state: HubState,
     /// The last epoch in which it was active; 0 for never.
     pub(crate) last_active_epoch: Epoch,
-    /// After this long no call to it can land any more.
+    /// How long a call to it may take, from the start of its intent. What was given up may land
+    /// later where the hub says so: [`hubshift_hub::Hub::afterlife`].
     pub(crate) call_deadline: Duration,
     /// How old its listing may be.
     pub(crate) read_lag: Duration,

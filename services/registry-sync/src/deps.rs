@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::authority::FleetView;
 use crate::backup::Vault;
+use crate::budget::Lane;
 use crate::config::Config;
 use crate::hubs::{Hubs, HubsError};
 use crate::seal::{FleetKeys, KeyError, Keyring};
@@ -54,15 +55,24 @@ impl Deps {
         purpose: Purpose,
     ) -> Result<WriteCx, WriterError> {
         let state = view.hub(hub_id).ok_or(HubsError::NoHub)?;
+        let hub = self.hubs.get(&view.fleet, hub_id, lane(purpose)).await?;
         Ok(WriteCx {
             pool: self.pool.clone(),
             keys: self.keys(&view.fleet).await?,
-            hub: self.hubs.get(&view.fleet, hub_id).await?,
             fleet: view.fleet.clone(),
             hub_id: hub_id.clone(),
             epoch: view.epoch,
             purpose,
-            call_deadline: state.call_deadline,
+            call_deadline: state.call_deadline + hub.afterlife(),
+            hub,
         })
+    }
+}
+
+/// Back ends wait for what they provision. What is written for any other purpose is one of many.
+fn lane(purpose: Purpose) -> Lane {
+    match purpose {
+        Purpose::Provision => Lane::Person,
+        Purpose::Replicate | Purpose::Merge | Purpose::Replay | Purpose::Restore => Lane::Task,
     }
 }

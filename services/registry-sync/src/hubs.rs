@@ -25,12 +25,12 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tonic::{Code, Status};
 
-use crate::budget::{self, SharedBudget};
+use crate::budget::{self, Lane, SharedBudget};
 use crate::secret::{NotARef, SecretError, SecretRef};
 use crate::store;
 use crate::store::connection::{Allowance, ConnectionRow};
 pub(crate) use management::{Management, PlaneError};
-use watched::Watched;
+use watched::{Watch, Watched};
 
 /// The only kind of hub so far.
 pub(crate) const AZURE: &str = "azure";
@@ -152,7 +152,38 @@ struct Timing {
 struct Connected {
     revision: i64,
     timing: Timing,
-    hub: Arc<dyn Hub>,
+    hub: Lanes,
+}
+
+/// A hub as each lane calls it: by the same connections, within the same budget.
+struct Lanes {
+    person: Arc<dyn Hub>,
+    task: Arc<dyn Hub>,
+    routine: Arc<dyn Hub>,
+}
+
+impl Lanes {
+    fn new(azure: &AzureHub, budget: &SharedBudget, watch: Watch) -> Self {
+        let watch = Arc::new(watch);
+        let called = |lane| -> Arc<dyn Hub> {
+            let azure = azure.with_budget(Arc::new(budget.in_lane(lane)));
+            Arc::new(Watched::new(azure, watch.clone()))
+        };
+        Self {
+            person: called(Lane::Person),
+            task: called(Lane::Task),
+            routine: called(Lane::Routine),
+        }
+    }
+
+    fn of(&self, lane: Lane) -> Arc<dyn Hub> {
+        let hub = match lane {
+            Lane::Person => &self.person,
+            Lane::Task => &self.task,
+            Lane::Routine => &self.routine,
+        };
+        hub.clone()
+    }
 }
 
 /// A connection that is not stored yet.
@@ -190,11 +221,12 @@ impl Hubs {
         }
     }
 
-    /// A hub, connected as its row says now.
+    /// A hub, connected as its row says now, to be called by a lane.
     pub(crate) async fn get(
         &self,
         fleet: &FleetId,
         hub: &HubId,
+        lane: Lane,
     ) -> Result<Arc<dyn Hub>, HubsError> {
         let timing = self.timing(fleet, hub).await?;
         let row = store::connection::get(&self.pool, fleet.as_str(), hub.as_str()).await?;
@@ -207,29 +239,26 @@ impl Hubs {
         if let Some(found) = connected.get(&key)
             && (found.revision, found.timing) == (row.revision, timing)
         {
-            return Ok(found.hub.clone());
+            return Ok(found.hub.of(lane));
         }
         let settings = budget::settings(&row.allowance(), self.budget_speed)?;
         let budget = SharedBudget::new(self.pool.clone(), fleet.clone(), hub.clone(), settings);
-        let budget = Arc::new(budget);
-        let (azure, host) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing, budget)?;
+        let any = Arc::new(budget.clone());
+        let (azure, host) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing, any)?;
         check_host(host, row.host)?;
-        let hub: Arc<dyn Hub> = Arc::new(Watched::new(
-            azure,
-            self.pool.clone(),
-            fleet.clone(),
-            hub.clone(),
-        ));
+        let watch = Watch::new(self.pool.clone(), fleet.clone(), hub.clone());
+        let hub = Lanes::new(&azure, &budget, watch);
+        let found = hub.of(lane);
         let revision = row.revision;
         connected.insert(
             key,
             Connected {
                 revision,
                 timing,
-                hub: hub.clone(),
+                hub,
             },
         );
-        Ok(hub)
+        Ok(found)
     }
 
     /// A hub by a connection that is not stored yet, and the host that it names: the one that the
@@ -288,8 +317,9 @@ impl Hubs {
     }
 }
 
-/// The part of an intent's deadline that the call itself may take; the rest is for recording the
-/// intent, so that the call ends before the intent does.
+/// The part of an intent's deadline that the call itself may take. The rest, half as long, is for
+/// recording the intent, so that the call ends before the intent does; and what was given up is
+/// out of all buffers in the same time, see [`Hub::call_deadline`].
 pub(crate) fn call_share(deadline: Duration) -> Duration {
     deadline * 2 / 3
 }

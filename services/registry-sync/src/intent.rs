@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::authority::{EPOCH_FORGOTTEN, FORGOTTEN};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::hubs::HubsError;
 use crate::seal::KeyError;
@@ -157,7 +158,7 @@ pub(crate) async fn settle(
     let mut settled = Settled::default();
     if !due.is_empty() {
         let keys = deps.keys(fleet).await?;
-        let hub = deps.hubs.get(fleet, hub_id).await?;
+        let hub = deps.hubs.get(fleet, hub_id, Lane::Task).await?;
         for intent in due {
             let device = &intent.device_id;
             let read = reread(&deps.pool, &keys, &*hub, fleet, hub_id, device).await;

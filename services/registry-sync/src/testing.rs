@@ -92,16 +92,51 @@ impl World {
     }
 
     async fn connect(&self, name: &str, hub: &Running) {
+        let secret = hub.connection_string().expose();
+        self.connect_with(name, hub, &secret, &Allowance::default())
+            .await;
+    }
+
+    /// East is a large hub, and the messages that its queries may cost today are spent.
+    pub(crate) async fn spend_the_day_at_east(&self) {
+        let secret = self.east.connection_string().expose();
+        let allowance = Allowance {
+            tier: "S3".into(),
+            ..Allowance::default()
+        };
+        self.connect_with("east", &self.east, &secret, &allowance)
+            .await;
+        sqlx::query(
+            "insert into registry.budget (fleet_id, hub_id, class, next_time, messages_spent)
+             values ('acme', 'east', 'query', clock_timestamp(), 1000000000)",
+        )
+        .execute(&self.admin)
+        .await
+        .unwrap();
+    }
+
+    /// West is entered with a token of Entra ID from now on. There is nobody who gives one.
+    pub(crate) async fn enter_west_by_token(&self) {
+        let secret = format!(
+            "HostName={};Authentication=ClientSecret;TenantId=t;ClientId=c;ClientSecret=s;\
+             AuthorityHost=https://127.0.0.1:1",
+            self.west.host
+        );
+        self.connect_with("west", &self.west, &secret, &Allowance::default())
+            .await;
+    }
+
+    async fn connect_with(&self, name: &str, hub: &Running, text: &str, allowance: &Allowance) {
         let secret = self._files.path().join(format!("{name}.secret"));
         let ca = self._files.path().join(format!("{name}.pem"));
-        std::fs::write(&secret, hub.connection_string().expose()).unwrap();
+        std::fs::write(&secret, text).unwrap();
         std::fs::write(&ca, &hub.ca_pem).unwrap();
         let new = NewConnection {
             adapter: AZURE,
             secret_ref: &format!("file:{}", secret.display()),
             ca_ref: &format!("file:{}", ca.display()),
             host: &hub.host,
-            allowance: &Allowance::default(),
+            allowance,
             job_container_ref: "",
             management_ref: "",
         };

@@ -260,7 +260,8 @@ fn rejected(reason: &'static str, message: impl Into<String>) -> WriteOutcome {
     }
 }
 
-/// Just before the call: the epoch still stands, and the call will end before the intent does.
+/// Just before the call: the epoch still stands, and nothing of the call can land after the end of
+/// the intent.
 async fn recheck(
     cx: &WriteCx,
     intent: &Intent,
@@ -271,7 +272,8 @@ async fn recheck(
         store::intent::conclude(&cx.pool, intent.intent_id, "rejected").await?;
         return Err(IntentError::EpochMoved);
     }
-    if clock.elapsed() + cx.hub.call_deadline() > cx.call_deadline {
+    let longest = cx.hub.call_deadline() + cx.hub.afterlife();
+    if clock.elapsed() + longest > cx.call_deadline {
         store::intent::conclude(&cx.pool, intent.intent_id, "rejected").await?;
         let message = "recording the write took too long; nothing was sent, try again";
         return Ok(Some(rejected("TOO_LATE", message)));

@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::convert::{self, there};
 use super::partial;
 use super::transport::{Call, Class, Request};
-use crate::device::EtagPair;
+use crate::device::{DeviceWrite, EtagPair};
 use crate::outcome::{HubError, Rejection};
 
 pub(super) type WireDevice = hubshift_azure::Device;
@@ -47,6 +48,26 @@ pub(super) async fn put_twin(
 ) -> Result<WireTwin, HubError> {
     let request = Request::new(Class::TwinWrite, Method::PUT, path);
     call.send(request.body(body).if_match(etag)).await?.json()
+}
+
+/// Sets the twin of what was just made, if there is anything to set; `path` leads to it. It goes
+/// out under the etag that the twin has while it is empty: words that somebody else wrote since are
+/// not overwritten.
+pub(super) async fn first_twin(
+    call: &Call<'_>,
+    path: &[&str],
+    write: &DeviceWrite,
+) -> Result<WireTwin, HubError> {
+    let made = get_twin(call, path).await?;
+    if write.tags.is_empty() && write.desired.is_empty() {
+        return Ok(made);
+    }
+    let has_tags = made.tags.as_ref().is_some_and(|tags| !tags.is_empty());
+    if has_tags || !made.plain_desired().is_empty() {
+        return Err(Rejection::PreconditionFailed.into());
+    }
+    let etag = there(made.etag, "twin etag")?;
+    put_twin(call, path, &convert::twin_body(write), &etag).await
 }
 
 /// The twin's part of an update, after that of the identity; nothing if it has none.

@@ -2,10 +2,9 @@
 //!
 //! What is missing in an answer leaves it open what the hub holds: unknown, never a default.
 
-use hubshift_azure::{AuthType, Authentication, Capabilities, Device, Status, Twin};
+use hubshift_azure::{AuthType, Authentication, Capabilities, Device, Module, Status, Twin};
 use serde_json::{Value, json};
 
-use super::wire::Module;
 use crate::credentials::Credentials;
 use crate::device::{DeviceWrite, HubDevice, Identity};
 use crate::key::Key;
@@ -86,7 +85,7 @@ pub(super) fn module(key: Key<'_>, wire: Module, twin: Twin) -> Result<HubDevice
         credentials: credentials(there(wire.authentication, "authentication")?)?,
         iot_edge: false,
         parent: None,
-        managed_by: wire.managed_by.filter(|text| !text.is_empty()),
+        managed_by: wire.managed_by,
     };
     joined(identity, wire.generation_id, wire.etag, twin)
 }
@@ -126,10 +125,16 @@ pub(super) fn scope_above(device: &Device) -> Option<&str> {
     Some(above.as_str())
 }
 
+/// What a write sends. Never a key that is empty: a hub makes one where none is sent.
 pub(super) fn authentication(credentials: &Credentials) -> Result<Authentication, HubError> {
+    let lacking = || HubError::from(Rejection::Invalid("it needs credentials".to_owned()));
     match credentials {
         Credentials::Sas { primary, secondary } => {
-            Ok(Authentication::sas(primary.clone(), secondary.clone()))
+            let is_whole = [primary, secondary]
+                .iter()
+                .all(|key| !key.expose().trim().is_empty());
+            let both = || Authentication::sas(primary.clone(), secondary.clone());
+            is_whole.then(both).ok_or_else(lacking)
         }
         Credentials::SelfSigned {
             primary_thumbprint,
@@ -142,7 +147,7 @@ pub(super) fn authentication(credentials: &Credentials) -> Result<Authentication
             ))
         }
         Credentials::Ca => Ok(Authentication::certificate_authority()),
-        Credentials::None => Err(Rejection::Invalid("it needs credentials".to_owned()).into()),
+        Credentials::None => Err(lacking()),
     }
 }
 
@@ -243,9 +248,20 @@ mod tests {
     }
 
     #[test]
-    fn a_device_without_credentials_is_not_sent() {
-        let found = identity_body(&identity(Credentials::None)).unwrap_err();
-        assert!(matches!(found, HubError::Rejected(Rejection::Invalid(_))));
+    fn a_device_without_credentials_or_with_one_key_is_not_sent() {
+        let keys = |primary, secondary| Credentials::Sas {
+            primary: Secret::new(primary),
+            secondary: Secret::new(secondary),
+        };
+        for lacking in [
+            Credentials::None,
+            keys("", ""),
+            keys("YQ==", ""),
+            keys(" ", "Yg=="),
+        ] {
+            let found = identity_body(&identity(lacking)).unwrap_err();
+            assert!(matches!(found, HubError::Rejected(Rejection::Invalid(_))));
+        }
     }
 
     #[test]

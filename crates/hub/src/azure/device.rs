@@ -3,10 +3,10 @@
 use reqwest::Method;
 
 use super::calls::{
-    WireDevice, WireTwin, absent, get_identity, get_twin, put_identity, put_twin, update_twin,
+    WireDevice, WireTwin, absent, first_twin, get_identity, get_twin, put_identity, update_twin,
 };
 use super::transport::{Call, Class, Request};
-use super::{ANY, convert, hierarchy, invalid, partial};
+use super::{convert, hierarchy, invalid, partial};
 use crate::device::{DeviceWrite, EtagPair, HubDevice, Identity};
 use crate::outcome::{Cause, HubError, Rejection};
 
@@ -27,13 +27,7 @@ pub(super) async fn get(call: &Call<'_>, id: &str) -> Result<Option<HubDevice>, 
 pub(super) async fn create(call: &Call<'_>, device: &DeviceWrite) -> Result<HubDevice, HubError> {
     let id = device.identity.device_id.as_str();
     let identity = made(call, &device.identity).await?;
-    let has_twin = !device.tags.is_empty() || !device.desired.is_empty();
-    // The twin is as new as the identity, so that nobody else's words can be overwritten.
-    let twin = if has_twin {
-        put_twin(call, &["twins", id], &convert::twin_body(device), ANY).await
-    } else {
-        get_twin(call, &["twins", id]).await
-    };
+    let twin = first_twin(call, &["twins", id], device).await;
     let joined = twin.and_then(|twin| convert::device(identity, twin));
     joined.map_err(|error| partial("the device was made, its twin was not confirmed", &error))
 }

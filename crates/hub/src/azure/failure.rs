@@ -37,10 +37,11 @@ impl Refused<'_> {
             (StatusCode::NOT_FOUND, _) => not_found(code, text),
             (StatusCode::CONFLICT, _) => conflict(code, text),
             (StatusCode::PRECONDITION_FAILED, _) => Rejection::PreconditionFailed,
-            (StatusCode::SERVICE_UNAVAILABLE, _) => Rejection::Unavailable(text),
+            // Said by somebody else, it may be of a hub that did it and was cut off.
+            (StatusCode::SERVICE_UNAVAILABLE, Some(_)) => Rejection::Unavailable(text),
             // Among them `BlobContainerValidationError`: for a container that is opened by a
             // SAS, as we open them, it means that the SAS lacks a right, and time does not help.
-            _ if self.status.is_client_error() => Rejection::Invalid(text),
+            _ if is_refusal(self.status) => Rejection::Invalid(text),
             _ => {
                 let status = self.status.as_u16();
                 return Cause::ServerError { status, text }.into();
@@ -62,6 +63,12 @@ impl Refused<'_> {
 
 fn is_throttling(status: StatusCode, code: Option<ErrorCode>) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || code == Some(ErrorCode::IotHubQuotaExceeded)
+}
+
+/// Whether the request certainly was not carried out. 408 is no such word: who says it may have
+/// passed the request on and waited in vain.
+fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
 }
 
 fn throttled(retry_after: Duration) -> Rejection {
@@ -172,13 +179,17 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_the_hub_are_unknown_and_503_is_not() {
-        assert!(matches!(answer(500, None), HubError::Unknown(_)));
-        assert!(matches!(answer(504, None), HubError::Unknown(_)));
-        assert!(matches!(
-            answer(503, None),
-            HubError::Rejected(Rejection::Unavailable(_))
-        ));
+    fn errors_of_the_hub_are_unknown_and_its_own_503_is_not() {
+        for status in [408, 500, 502, 503, 504] {
+            let error = answer(status, None);
+            assert!(matches!(error, HubError::Unknown(_)), "{status}: {error:?}");
+        }
+        for name in ["ServiceUnavailable", "IotHubRestoring"] {
+            assert!(matches!(
+                answer(503, Some(name)),
+                HubError::Rejected(Rejection::Unavailable(_))
+            ));
+        }
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! look like it are left out of every error.
 
 use async_trait::async_trait;
-use hubshift_azure::Secret;
+use hubshift_azure::{JobProperties, JobStatus as Status, JobType, Secret};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::AzureHub;
 use super::calls::absent;
+use super::convert::there;
 use super::transport::{Call, Class, Request};
-use super::{AzureHub, wire};
 use crate::bulk::{BulkHub, Job, JobKind, JobStatus};
 use crate::outcome::{Cause, HubError, Outcome, Rejection};
 
@@ -56,41 +57,34 @@ impl BulkHub for AzureHub {
 
 async fn start(call: &Call<'_>, body: &Value) -> Result<String, HubError> {
     let request = Request::new(Class::Job, Method::POST, &["jobs", "create"]).body(body);
-    let job: wire::Job = call.send(request).await.map_err(hushed)?.json()?;
-    if job.job_id.is_empty() {
-        return Err(Cause::Unreadable("the job has no jobId".to_owned()).into());
-    }
-    Ok(job.job_id)
+    let job: JobProperties = call.send(request).await.map_err(hushed)?.json()?;
+    there(job.job_id, "jobId")
 }
 
 async fn one(call: &Call<'_>, id: &str) -> Result<Option<Job>, HubError> {
     let request = Request::new(Class::Job, Method::GET, &["jobs", id]);
     let reply = absent(call.send(request).await.map_err(hushed))?;
-    let job: Option<wire::Job> = reply.map(|reply| reply.json()).transpose()?;
+    let job: Option<JobProperties> = reply.map(|reply| reply.json()).transpose()?;
     Ok(job.map(shown))
 }
 
 async fn many(call: &Call<'_>) -> Result<Vec<Job>, HubError> {
     let request = Request::new(Class::Job, Method::GET, &["jobs"]);
-    let jobs: Vec<wire::Job> = call.send(request).await.map_err(hushed)?.json()?;
+    let jobs: Vec<JobProperties> = call.send(request).await.map_err(hushed)?.json()?;
     Ok(jobs.into_iter().map(shown).collect())
 }
 
-fn shown(wire: wire::Job) -> Job {
-    let is = |text: &Option<String>, name: &str| {
-        text.as_ref()
-            .is_some_and(|text| text.eq_ignore_ascii_case(name))
-    };
-    let kind = match &wire.kind {
-        kind if is(kind, "import") => JobKind::Import,
-        kind if is(kind, "export") => JobKind::Export,
+fn shown(wire: JobProperties) -> Job {
+    let kind = match wire.kind {
+        Some(JobType::Import) => JobKind::Import,
+        Some(JobType::Export) => JobKind::Export,
         _ => JobKind::Other,
     };
     // What is not known to be over may still be writing.
-    let status = match &wire.status {
-        status if is(status, "completed") => JobStatus::Completed,
-        status if is(status, "failed") => JobStatus::Failed,
-        status if is(status, "cancelled") => JobStatus::Cancelled,
+    let status = match wire.status {
+        Some(Status::Completed) => JobStatus::Completed,
+        Some(Status::Failed) => JobStatus::Failed,
+        Some(Status::Cancelled) => JobStatus::Cancelled,
         _ => JobStatus::Running,
     };
     let blob = match kind {
@@ -98,15 +92,12 @@ fn shown(wire: wire::Job) -> Job {
         JobKind::Export | JobKind::Other => wire.output_blob_name,
     };
     Job {
-        id: wire.job_id,
+        id: wire.job_id.unwrap_or_default(),
         kind,
         status,
         blob: blob.filter(|name| !name.is_empty()),
         progress: wire.progress.and_then(|done| u32::try_from(done).ok()),
-        failure: wire
-            .failure_reason
-            .filter(|text| !text.is_empty())
-            .map(hush),
+        failure: wire.failure_reason.map(hush),
     }
 }
 

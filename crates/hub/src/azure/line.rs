@@ -17,6 +17,8 @@ use crate::scope;
 
 /// How much of the hub's words about a line is kept.
 const MAX_TEXT: usize = 300;
+/// The etag of a twin that nobody wrote yet: a hub counts from 1, in eight bytes.
+const FIRST_TWIN_ETAG: &str = "AAAAAAAAAAE=";
 
 /// Why something is no line of a file. Shows nothing of its values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +69,8 @@ pub struct FailedLine {
 /// The line that makes a device or module, without the line feed. Has the keys in it.
 ///
 /// `scopes` are those of edge devices at the target, by their ids. Of a module of the hub's own the
-/// line sets the twin: it comes with its device.
+/// line sets the twin: it comes with its device. It does so only if nobody has set it yet, so that
+/// a device which was there before keeps its deployment.
 ///
 /// # Errors
 /// It cannot be made by an import, or not completely.
@@ -148,7 +151,8 @@ fn with_credentials(
 
 fn of_system(line: ExportImportDevice) -> ExportImportDevice {
     ExportImportDevice {
-        import_mode: Some(ImportMode::UpdateTwin),
+        import_mode: Some(ImportMode::UpdateTwinIfMatchETag),
+        twin_etag: Some(FIRST_TWIN_ETAG.to_owned()),
         ..line
     }
 }

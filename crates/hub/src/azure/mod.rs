@@ -1,7 +1,9 @@
 //! The connector to Azure IoT Hub.
 //!
 //! An update of an identity replaces it whole, and the hub makes new keys where none are sent:
-//! so both keys are always sent. Etags go out quoted, which every version of the API takes.
+//! so both keys are always sent. Etags go out quoted, which every version of the API takes, and no
+//! write goes out whatever is there: what makes something has no etag and fails if it is there,
+//! everything else has one.
 
 mod calls;
 mod configuration;
@@ -20,6 +22,7 @@ mod settings;
 mod transport;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +34,7 @@ pub use line::{BadLine, Exported, FailedLine, export_line, import_errors, import
 pub use rows::Rows;
 pub use settings::{AzureSettings, HubSetupError};
 
+use crate::budget::Budget;
 use crate::bulk::BulkHub;
 use crate::device::{DeviceWrite, EtagPair, HubDevice, Page, Statistics};
 use crate::hub::{Capabilities, Hub};
@@ -39,14 +43,12 @@ use crate::outcome::{Cause, HubError, Outcome, Rejection};
 use module::Name;
 use transport::{Class, Request, Transport};
 
-/// An etag that stands for whatever is there.
-const ANY: &str = "*";
-
 /// An Azure IoT Hub, entered with a shared access policy or a token of Entra ID. `Debug` shows no
 /// key.
 #[derive(Debug)]
 pub struct AzureHub {
     transport: Transport,
+    bearer_afterlife: Duration,
     read_lag: Duration,
     kinds: Kinds,
 }
@@ -54,9 +56,10 @@ pub struct AzureHub {
 impl AzureHub {
     /// Prepares a connector. Connects to nothing yet. Every kind of record is listed.
     pub fn new(settings: AzureSettings) -> Result<Self, HubSetupError> {
-        let read_lag = settings.read_lag;
+        let (bearer_afterlife, read_lag) = (settings.bearer_afterlife, settings.read_lag);
         Ok(Self {
             transport: Transport::new(settings)?,
+            bearer_afterlife,
             read_lag,
             kinds: Kinds::default(),
         })
@@ -65,6 +68,14 @@ impl AzureHub {
     /// Lists these kinds of records beside devices, and no others.
     pub fn with_kinds(self, kinds: Kinds) -> Self {
         Self { kinds, ..self }
+    }
+
+    /// The same hub, by the same connections and tokens, within another budget.
+    pub fn with_budget(&self, budget: Arc<dyn Budget>) -> Self {
+        Self {
+            transport: self.transport.with_budget(budget),
+            ..*self
+        }
     }
 
     /// Whether what authorises a call stays good after [`Hub::call_deadline`]: then a call that
@@ -182,6 +193,13 @@ impl Hub for AzureHub {
 
     fn call_deadline(&self) -> Duration {
         self.transport.call_deadline()
+    }
+
+    fn afterlife(&self) -> Duration {
+        match self.authority_outlives_call() {
+            true => self.bearer_afterlife,
+            false => Duration::ZERO,
+        }
     }
 
     fn bulk(&self) -> Option<&dyn BulkHub> {

@@ -4,14 +4,13 @@
 //! only its twin is written. Under a shared access policy a hub answers 401 for the modules of a
 //! device that is missing or disabled; that is told apart from our own credentials being refused.
 
-use hubshift_azure::Status;
+use hubshift_azure::{Module, Status};
 use reqwest::Method;
 use serde_json::json;
 
-use super::calls::{WireTwin, absent, get_identity, get_twin, put_twin, update_twin};
+use super::calls::{WireTwin, absent, first_twin, get_identity, get_twin, update_twin};
 use super::transport::{Call, Class, Request};
-use super::wire::Module;
-use super::{ANY, convert, invalid, partial};
+use super::{convert, invalid, partial};
 use crate::device::{DeviceWrite, EtagPair, HubDevice};
 use crate::key::Key;
 use crate::outcome::{Cause, HubError, Rejection};
@@ -65,13 +64,7 @@ pub(super) async fn create(
         Err(HubError::Rejected(Rejection::NotFound)) => return Err(name.parent_missing()),
         other => other?,
     };
-    let path = name.twin_path();
-    let has_twin = !write.tags.is_empty() || !write.desired.is_empty();
-    let twin = if has_twin {
-        put_twin(call, &path, &convert::twin_body(write), ANY).await
-    } else {
-        get_twin(call, &path).await
-    };
+    let twin = first_twin(call, &name.twin_path(), write).await;
     let joined = twin.and_then(|twin| convert::module(name.key(), identity, twin));
     joined.map_err(|error| partial("the module was made, its twin was not confirmed", &error))
 }

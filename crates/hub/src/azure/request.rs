@@ -29,7 +29,7 @@ pub(super) struct Request {
     query: Vec<(&'static str, String)>,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
-    /// A header that cannot be written makes the request invalid.
+    /// A header that cannot be written, or must not be, makes the request invalid.
     pub(super) is_broken: bool,
 }
 
@@ -99,8 +99,15 @@ impl Request {
         }
     }
 
+    /// The etag under which a write goes out. One that would allow whatever is there makes the
+    /// request invalid.
     pub(super) fn if_match(self, tag: &str) -> Self {
-        self.header(IF_MATCH.as_str(), &etag::quote(etag::unquote(tag)))
+        let tag = etag::unquote(tag);
+        let request = self.header(IF_MATCH.as_str(), &etag::quote(tag));
+        Self {
+            is_broken: request.is_broken || matches!(tag, "" | "*"),
+            ..request
+        }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {

@@ -36,7 +36,8 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// The way to one hub.
+/// The way to one hub. Clones share connections and tokens.
+#[derive(Clone)]
 pub(super) struct Transport {
     client: Client,
     host: String,
@@ -66,6 +67,7 @@ impl Transport {
             call_deadline,
             budget,
             http1_only,
+            bearer_afterlife: _,
             read_lag: _,
         } = settings;
         if !is_host(&host) {
@@ -82,6 +84,14 @@ impl Transport {
             budget,
             call_deadline,
         })
+    }
+
+    /// The same way within another budget.
+    pub(super) fn with_budget(&self, budget: Arc<dyn Budget>) -> Self {
+        Self {
+            budget,
+            ..self.clone()
+        }
     }
 
     pub(super) fn call_deadline(&self) -> Duration {

@@ -1,25 +1,9 @@
-//! The JSON of modules, configurations and jobs, as far as the connector needs it.
+//! JSON of which the connector asks less than the protocol's own types do: a row of a listing, and
+//! configurations, whose content it passes on as it is.
 
-use hubshift_azure::{Authentication, ConnectionState};
-use serde::{Deserialize, Serialize};
+use hubshift_azure::ConnectionState;
+use serde::Deserialize;
 use serde_json::{Map, Value};
-
-/// A module identity, as it is read and written.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Module {
-    pub(super) device_id: String,
-    pub(super) module_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) managed_by: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) generation_id: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) etag: Option<String>,
-    /// Absent on a write makes the hub mint keys: always sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) authentication: Option<Authentication>,
-}
 
 /// A module's row of a query over their twins.
 #[derive(Debug, Default, Deserialize)]
@@ -57,18 +41,4 @@ pub(super) struct Configuration {
 #[serde(default)]
 pub(super) struct Metrics {
     pub(super) queries: Option<Map<String, Value>>,
-}
-
-/// An import or export job.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Job {
-    pub(super) job_id: String,
-    #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    pub(super) status: Option<String>,
-    pub(super) input_blob_name: Option<String>,
-    pub(super) output_blob_name: Option<String>,
-    pub(super) progress: Option<i64>,
-    pub(super) failure_reason: Option<String>,
 }

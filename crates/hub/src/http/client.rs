@@ -30,7 +30,7 @@ pub(crate) fn client(
         .with_no_client_auth();
     tls.alpn_protocols = protocols(http1_only);
     // A connection that dies in silence must not swallow call after call.
-    let keepalive = call_deadline.min(MAX_CONNECT);
+    let keepalive = keepalive(call_deadline);
     let builder = Client::builder()
         .use_preconfigured_tls(tls)
         .user_agent(USER_AGENT)
@@ -42,10 +42,22 @@ pub(crate) fn client(
         .http2_keep_alive_interval(keepalive)
         .http2_keep_alive_timeout(keepalive)
         .http2_keep_alive_while_idle(true);
-    // What we gave up must not lie in the system's buffers and be delivered later.
     #[cfg(target_os = "linux")]
-    let builder = builder.tcp_user_timeout(call_deadline);
+    let builder = builder.tcp_user_timeout(linger(call_deadline));
     builder.build().map_err(HubSetupError::Client)
+}
+
+/// How long after a call was given up its bytes may still lie in buffers of ours and be delivered:
+/// in those of HTTP/2, where a request that was cancelled is still sent if its first frame was
+/// queued, and in those of the system, which outlive the connection. Then the connection is dropped.
+fn linger(call_deadline: Duration) -> Duration {
+    call_deadline / 2
+}
+
+/// How often an HTTP/2 connection is tried, and how long an answer may take: both together are
+/// over in the time that a request may linger.
+fn keepalive(call_deadline: Duration) -> Duration {
+    (linger(call_deadline) / 2).min(MAX_CONNECT)
 }
 
 fn protocols(http1_only: bool) -> Vec<Vec<u8>> {
@@ -75,5 +87,19 @@ fn roots(ca_pem: Option<&str>) -> Result<RootCertStore, HubSetupError> {
         Err(HubSetupError::CertificateAuthority)
     } else {
         Ok(roots)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_up_is_out_of_every_buffer_half_a_deadline_later() {
+        for millis in [1, 500, 1_333, 60_000, 600_000] {
+            let deadline = Duration::from_millis(millis);
+            let longest = linger(deadline).max(keepalive(deadline) * 2);
+            assert!(deadline + longest <= deadline * 3 / 2, "{deadline:?}");
+        }
     }
 }

@@ -211,8 +211,10 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Hu
         StatusCode::PRECONDITION_FAILED => Rejection::PreconditionFailed,
         StatusCode::TOO_MANY_REQUESTS => throttled(DEFAULT_RETRY),
         StatusCode::CONFLICT => throttled(CHANGING),
-        StatusCode::SERVICE_UNAVAILABLE => Rejection::Unavailable(text),
-        _ if status.is_client_error() => Rejection::Invalid(text),
+        _ if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
+            Rejection::Invalid(text)
+        }
+        // 503 and 408 too: a gateway says them of a change that the plane may have taken on.
         _ => {
             let status = status.as_u16();
             return Cause::ServerError { status, text }.into();
@@ -261,6 +263,13 @@ mod tests {
         assert_eq!(refused(409, ""), wait(30));
         assert_eq!(refused(429, ""), wait(10));
         assert_eq!(refused(412, ""), Rejection::PreconditionFailed.into());
-        assert!(matches!(refused(500, ""), HubError::Unknown(_)));
+    }
+
+    #[test]
+    fn what_does_not_say_that_nothing_happened_leaves_it_open() {
+        for status in [408, 500, 503, 504] {
+            let error = refused(status, "");
+            assert!(matches!(error, HubError::Unknown(_)), "{status}: {error:?}");
+        }
     }
 }

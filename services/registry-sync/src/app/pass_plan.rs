@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::authority::FleetView;
-use crate::budget;
+use crate::budget::{self, Lane};
 use crate::deps::Deps;
 use crate::hubs::HubsError;
 use crate::store;
@@ -175,7 +175,7 @@ fn speed(rates: &Rates, has_jobs: bool) -> Speed {
 /// How many devices a hub counts, or why it does not say.
 async fn counted(deps: &Deps, fleet: &FleetId, hub: &HubId) -> Result<u64, String> {
     let ask = async {
-        let hub = deps.hubs.get(fleet, hub).await;
+        let hub = deps.hubs.get(fleet, hub, Lane::Person).await;
         let hub = hub.map_err(|error| error.to_string())?;
         let counts = hub.statistics().await.into_result();
         counts.map_err(|error| error.to_string())

@@ -26,6 +26,8 @@ pub(super) struct Refusal {
 pub(super) struct Line {
     /// Who reserves more slots keeps this locked meanwhile: the others wait for the same slots.
     pub(super) slots: tokio::sync::Mutex<Slots>,
+    /// Held by the one call, of those that stand in line, that may wait for a slot.
+    pub(super) turn: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
 }
 
@@ -60,6 +62,7 @@ impl Line {
         };
         Self {
             slots: tokio::sync::Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             known: Mutex::new(known),
         }
     }
@@ -67,12 +70,21 @@ impl Line {
     /// The hub refused a call and asks for a pause until then. Refusals within a pause are of
     /// calls that were under way: they make it longer and mean nothing else. Whether somebody is to
     /// tell of it: the first one that was not told.
-    pub(super) fn refused(&self, now: Instant, until: Instant, whole: Option<f64>) -> bool {
+    ///
+    /// `whole` is the rate where nothing was refused, if it is known, and `smallest` what every hub
+    /// allows.
+    pub(super) fn refused(
+        &self,
+        now: Instant,
+        until: Instant,
+        whole: Option<f64>,
+        smallest: f64,
+    ) -> bool {
         let mut known = self.known();
         if known.paused_until.is_none_or(|paused| paused <= now) {
             known.answered = known.meter.rate(now);
-            let rate = known.rate.or(whole).unwrap_or(known.answered);
-            known.rate = Some(rate / 2.0).filter(|rate| *rate > 0.0);
+            let learned = known.answered.max(smallest);
+            known.rate = Some(known.rate.or(whole).unwrap_or(learned) / 2.0);
             known.pauses += 1;
             known.must_clear = true;
         }
@@ -140,13 +152,16 @@ mod tests {
         let now = Instant::now();
         let line = Line::new(now);
         line.heard(Some(8.0));
-        assert!(line.refused(now, now + PAUSE, Some(8.0)), "to be told");
-        assert!(!line.refused(now, now + PAUSE * 2, Some(8.0)));
+        assert!(line.refused(now, now + PAUSE, Some(8.0), 1.0), "to be told");
+        assert!(!line.refused(now, now + PAUSE * 2, Some(8.0), 1.0));
         assert_eq!(line.stands(), (Some(4.0), Some(now + PAUSE * 2)));
         assert_eq!(line.pauses(), 1);
         assert!(line.must_clear() && !line.must_clear());
         let later = now + PAUSE * 2;
-        assert!(!line.refused(later, later + PAUSE, Some(8.0)), "untold yet");
+        assert!(
+            !line.refused(later, later + PAUSE, Some(8.0), 1.0),
+            "untold yet"
+        );
         assert_eq!((line.stands().0, line.pauses()), (Some(2.0), 2));
     }
 
@@ -155,15 +170,18 @@ mod tests {
         let now = Instant::now();
         let line = Line::new(now);
         assert_eq!(line.untold(now), None);
-        line.refused(now, now + PAUSE, None);
+        line.refused(now, now + PAUSE, None, 1.0);
         let first = line.untold(now + PAUSE / 2).unwrap();
         assert_eq!(first.pause, PAUSE / 2);
-        line.refused(now, now + PAUSE, None);
+        line.refused(now, now + PAUSE, None, 1.0);
         line.told(first.number);
         let second = line.untold(now).unwrap();
         line.told(second.number);
         assert_eq!(line.untold(now), None);
-        assert!(line.refused(now, now + PAUSE, None), "to be told again");
+        assert!(
+            line.refused(now, now + PAUSE, None, 1.0),
+            "to be told again"
+        );
     }
 
     #[test]
@@ -171,8 +189,16 @@ mod tests {
         let now = Instant::now();
         let line = Line::new(now);
         (0..40).for_each(|_| line.answered(now));
-        line.refused(now, now + PAUSE, None);
+        line.refused(now, now + PAUSE, None, 1.0);
         assert_eq!(line.stands().0, Some(20.0));
         assert_eq!(line.untold(now).unwrap().answered, 40.0);
+    }
+
+    #[test]
+    fn a_refusal_of_the_first_call_is_not_taken_for_a_limit_of_nothing() {
+        let now = Instant::now();
+        let line = Line::new(now);
+        line.refused(now, now + PAUSE, None, 3.0);
+        assert_eq!(line.stands().0, Some(1.5));
     }
 }

@@ -1,19 +1,21 @@
 //! How much of each hub's quota is used, all replicas together.
 //!
 //! ```text
-//! take ─▶ a slot that this replica holds ─▶ wait for its time ─▶ call
-//!              ▲ none left: reserve a second's worth of `registry.budget`, one statement
+//! take ─▶ its turn ─▶ a slot that this replica holds ─▶ wait for its time ─▶ call
+//!      (a person's   ▲ none left: reserve a second's worth of `registry.budget`, one statement
+//!       needs none)
 //! 429  ─▶ the slots are given up, the rate is halved and the pause noted, for every replica
 //! ```
 //!
 //! Durable: `registry.budget`. Kept true: no two replicas call in one slot; a refusal halves the
-//! rate once and is not forgotten, and the rate comes back little by little; twin queries cost no
-//! more of the day's messages than was allowed. Without its database a replica goes on at a quarter
-//! of the rate that it last heard of, since it does not know how many others do: nobody waits for
-//! an answer that does not come.
+//! rate once and is not forgotten, and the rate comes back little by little; what happens by itself
+//! costs no more of the day's messages than was allowed; a person's call does not wait for a pass.
+//! Without its database a replica goes on at a quarter of the rate that it last heard of, since it
+//! does not know how many others do: nobody waits for an answer that does not come.
 
 mod class;
 mod daily;
+mod lane;
 mod line;
 mod meter;
 mod settings;
@@ -25,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hubshift_azure::quota::OperationClass;
+use hubshift_azure::quota::{self, OperationClass, Tier};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_hub::budget::{Budget, BudgetSettings};
 use hubshift_store::{StoreError, within};
@@ -38,6 +40,7 @@ use crate::store::budget::{Ask, Refused};
 use line::Line;
 use slots::{BURST, CATCH_UP, Next, Slots};
 
+pub(crate) use lane::Lane;
 pub(crate) use settings::{recovery, settings};
 
 /// A database that takes longer is not asked: calls go on without it.
@@ -46,14 +49,21 @@ const LIMIT: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_secs(1);
 /// No pause is longer, whatever a hub says: a wrong header must not stop it for days.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// No refusal leaves less than this part of the whole rate.
+/// How far ahead slots are reserved at most, all replicas together: calls wait no longer, and of a
+/// slow class a few replicas hold a slot or two each. What lies further ahead was reserved before
+/// the database's clock was set back.
+const AHEAD: Duration = Duration::from_secs(120);
+const AHEAD_SLOTS: f64 = 16.0;
+/// No refusal leaves less than this part of the whole rate, or of what the smallest hub allows.
 const LEAST_PART: f64 = 1.0 / 16.0;
-/// Nor, where that is not known, fewer calls per second.
-const LEAST_RATE: f64 = 0.1;
 
-/// The budget of one hub, shared by the replicas through the database. Clones are the same one.
+/// The budget of one hub, shared by the replicas through the database, as one lane uses it. Clones
+/// are the same one.
 #[derive(Clone)]
-pub(crate) struct SharedBudget(Arc<Shared>);
+pub(crate) struct SharedBudget {
+    shared: Arc<Shared>,
+    lane: Lane,
+}
 
 struct Shared {
     pool: PgPool,
@@ -68,34 +78,51 @@ struct Shared {
 impl fmt::Debug for SharedBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedBudget")
-            .field("fleet", &self.0.fleet)
-            .field("hub", &self.0.hub)
+            .field("fleet", &self.shared.fleet)
+            .field("hub", &self.shared.hub)
+            .field("lane", &self.lane)
             .finish_non_exhaustive()
     }
 }
 
 impl SharedBudget {
-    /// The budget of a hub. Asks nothing yet.
+    /// The budget of a hub, for what happens by itself. Asks nothing yet.
     pub(crate) fn new(pool: PgPool, fleet: FleetId, hub: HubId, settings: BudgetSettings) -> Self {
         let now = Instant::now();
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             pool,
             fleet,
             hub,
             settings,
             messages: AtomicU64::new(0),
             lines: std::array::from_fn(|_| Line::new(now)),
-        }))
+        });
+        let lane = Lane::Routine;
+        Self { shared, lane }
+    }
+
+    /// The same budget as another lane uses it.
+    pub(crate) fn in_lane(&self, lane: Lane) -> Self {
+        let shared = self.shared.clone();
+        Self { shared, lane }
     }
 }
 
 #[async_trait]
 impl Budget for SharedBudget {
     async fn take(&self, class: OperationClass, until: Instant) -> Result<(), Duration> {
-        let line = self.0.line(class);
+        let line = self.shared.line(class);
+        // Kept until the call's slot has come.
+        let _turn = match self.lane.stands_in_line() {
+            true => match tokio::time::timeout_at(until, line.turn.lock()).await {
+                Ok(turn) => Some(turn),
+                Err(_) => return Err(BUSY),
+            },
+            false => None,
+        };
         loop {
             let pauses = line.pauses();
-            let Some(at) = self.0.slot(class, until).await? else {
+            let Some(at) = self.shared.slot(class, self.lane, until).await? else {
                 return Ok(());
             };
             tokio::time::sleep_until(at).await;
@@ -107,10 +134,11 @@ impl Budget for SharedBudget {
     }
 
     fn throttled(&self, class: OperationClass, pause: Duration) {
-        let (shared, now) = (&self.0, Instant::now());
+        let (shared, now) = (&self.shared, Instant::now());
         let pause = slots::seconds(pause.as_secs_f64() / shared.settings.speed);
         let until = now + pause.min(LONGEST_PAUSE);
-        if !shared.line(class).refused(now, until, shared.whole(class)) {
+        let (line, whole) = (shared.line(class), shared.whole(class));
+        if !line.refused(now, until, whole, shared.smallest(class)) {
             return;
         }
         // The others are to hear of it now, though nobody here asks again before the pause is over.
@@ -121,13 +149,14 @@ impl Budget for SharedBudget {
     }
 
     fn answered(&self, class: OperationClass) {
-        self.0.line(class).answered(Instant::now());
+        self.shared.line(class).answered(Instant::now());
     }
 
     fn spent(&self, bytes: usize) {
-        if self.0.settings.daily_messages.is_some() {
-            let cost = daily::messages(self.0.settings.tier, bytes);
-            self.0.messages.fetch_add(cost, Ordering::Relaxed);
+        let shared = &self.shared;
+        if shared.settings.daily_messages.is_some() {
+            let cost = daily::messages(shared.settings.tier, bytes);
+            shared.messages.fetch_add(cost, Ordering::Relaxed);
         }
     }
 }
@@ -139,6 +168,13 @@ impl Shared {
 
     fn whole(&self, class: OperationClass) -> Option<f64> {
         self.settings.per_second(class)
+    }
+
+    /// What even the smallest hub would allow. Where nobody said how large a hub is, less is not
+    /// believed of it: a refusal of the first call tells of what others call, not of the limit.
+    fn smallest(&self, class: OperationClass) -> f64 {
+        let BudgetSettings { share, speed, .. } = self.settings;
+        quota::per_second(Tier::S1, 1, class) * share * speed
     }
 
     fn stored(&self, class: OperationClass) -> store::budget::Line<'_> {
@@ -156,6 +192,7 @@ impl Shared {
     async fn slot(
         &self,
         class: OperationClass,
+        lane: Lane,
         until: Instant,
     ) -> Result<Option<Instant>, Duration> {
         let line = self.line(class);
@@ -166,9 +203,19 @@ impl Shared {
             slots.clear();
         }
         let mut now = Instant::now();
+        if lane.is_frugal()
+            && let Some(wait) = slots.held(now)
+        {
+            return Err(wait);
+        }
         let mut next = slots.next(now);
         if next == Next::Empty {
             now = self.refill(class, &mut slots).await;
+            if lane.is_frugal()
+                && let Some(wait) = slots.held(now)
+            {
+                return Err(wait);
+            }
             next = slots.next(now);
         }
         match next {
@@ -177,7 +224,7 @@ impl Shared {
                 slots.take();
                 Ok(Some(at))
             }
-            Next::At(at) | Next::Held(at) => Err(at.saturating_duration_since(now)),
+            Next::At(at) => Err(at.saturating_duration_since(now)),
             Next::Empty => Err(BUSY),
         }
     }
@@ -194,6 +241,9 @@ impl Shared {
             count: f64::from(count),
             burst: BURST,
             catch_up: CATCH_UP.as_secs_f64(),
+            ahead: AHEAD.as_secs_f64(),
+            ahead_slots: AHEAD_SLOTS,
+            longest_pause: LONGEST_PAUSE.as_secs_f64(),
             messages: i64::try_from(cost).unwrap_or(i64::MAX),
         };
         let reserve = async {
@@ -222,7 +272,7 @@ impl Shared {
         now
     }
 
-    /// Keeps queries back that the day's messages have no room for.
+    /// Keeps frugal queries back that the day's messages have no room for.
     fn hold(&self, slots: &mut Slots, now: Instant, reserved: &store::budget::Reserved) {
         let Some(allowance) = self.settings.daily_messages else {
             return;
@@ -235,7 +285,7 @@ impl Shared {
                 hub,
                 spent,
                 ?wait,
-                "queries wait: their messages are spent"
+                "sweeps wait: the messages of this day's queries are spent"
             );
             slots.hold(now + wait);
         }
@@ -248,10 +298,12 @@ impl Shared {
             return Ok(());
         };
         let whole = self.whole(class);
+        let known = whole.unwrap_or_else(|| self.smallest(class));
         let refused = Refused {
-            rate: whole.unwrap_or(refusal.answered),
-            least: whole.map_or(LEAST_RATE, |whole| whole * LEAST_PART),
+            rate: whole.unwrap_or(refusal.answered).max(known),
+            least: known * LEAST_PART,
             pause: refusal.pause.as_secs_f64(),
+            longest_pause: LONGEST_PAUSE.as_secs_f64(),
         };
         store::budget::refuse(&self.pool, &self.stored(class), &refused).await?;
         line.told(refusal.number);

@@ -34,8 +34,6 @@ pub(super) enum Next {
     Free,
     /// This moment, which may have passed.
     At(Instant),
-    /// This moment, and then to be asked for again.
-    Held(Instant),
     /// No slot is held: more are to be reserved.
     Empty,
 }
@@ -65,9 +63,6 @@ pub(super) struct Slots {
 impl Slots {
     /// What the next call has to wait for. Slots that are too old are given up.
     pub(super) fn next(&mut self, now: Instant) -> Next {
-        if let Some(until) = self.held_until.filter(|until| *until > now) {
-            return Next::Held(until);
-        }
         if self.free_until.is_some_and(|until| until > now) {
             return Next::Free;
         }
@@ -134,9 +129,15 @@ impl Slots {
         self.set(Stretch::new(first, rate, count));
     }
 
-    /// Nothing before this moment, whatever is held.
+    /// Nothing before this moment for who spares the day's messages.
     pub(super) fn hold(&mut self, until: Instant) {
         self.held_until = Some(until);
+    }
+
+    /// How long that still is; nothing when it is over.
+    pub(super) fn held(&self, now: Instant) -> Option<Duration> {
+        let left = self.held_until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 
     /// Gives up what is held.
@@ -278,12 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_comes_before_everything_and_a_refusal_gives_all_up() {
+    fn a_hold_takes_no_slot_away_and_a_refusal_gives_all_up() {
         let (mut slots, now) = (Slots::default(), Instant::now());
         slots.fill(now, 10, 1.0, Some(10.0));
         slots.hold(now + SECOND);
-        assert_eq!(slots.next(now), Next::Held(now + SECOND));
+        assert_eq!(slots.held(now), Some(SECOND));
+        assert_eq!(slots.held(now + SECOND), None);
+        assert_eq!(slots.next(now), Next::At(now));
         slots.clear();
+        assert_eq!(slots.held(now), None);
         assert_eq!(slots.next(now), Next::Empty);
         assert_eq!(slots.wanted(Some(10.0)), 1);
     }

@@ -1,6 +1,6 @@
 //! A hub that notes how its calls went, so that operators see whether it answers.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +27,11 @@ enum Note {
 /// A hub that notes its contacts.
 pub(super) struct Watched {
     hub: AzureHub,
+    watch: Arc<Watch>,
+}
+
+/// What is noted of a hub, by whatever lane it is called.
+pub(super) struct Watch {
     pool: PgPool,
     fleet: FleetId,
     hub_id: HubId,
@@ -34,9 +39,18 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(hub: AzureHub, pool: PgPool, fleet: FleetId, hub_id: HubId) -> Self {
+    pub(super) fn new(hub: AzureHub, watch: Arc<Watch>) -> Self {
+        Self { hub, watch }
+    }
+
+    async fn note<T>(&self, outcome: Outcome<T>) -> Outcome<T> {
+        self.watch.note(outcome).await
+    }
+}
+
+impl Watch {
+    pub(super) fn new(pool: PgPool, fleet: FleetId, hub_id: HubId) -> Self {
         Self {
-            hub,
             pool,
             fleet,
             hub_id,
@@ -136,6 +150,10 @@ impl Hub for Watched {
 
     fn call_deadline(&self) -> Duration {
         self.hub.call_deadline()
+    }
+
+    fn afterlife(&self) -> Duration {
+        self.hub.afterlife()
     }
 
     fn bulk(&self) -> Option<&dyn BulkHub> {

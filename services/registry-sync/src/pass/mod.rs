@@ -33,6 +33,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::authority::{EPOCH_FORGOTTEN, FleetView};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::intent::IntentError;
 use crate::scan::{Options, Scan, ScanCx, TURN};
@@ -87,6 +88,9 @@ pub(crate) struct Pass {
     source_scan: Scan,
     target_scan: Scan,
     phase: Phase,
+    /// Whether it has to wait before it can read on: for the hub, or for the next day's messages.
+    #[serde(default)]
+    is_held: bool,
     /// When bringing up to date began: what changed later is not this pass's.
     apply_time: OffsetDateTime,
     /// The last device that was brought up to date.
@@ -125,6 +129,8 @@ pub(crate) struct Pass {
 pub(crate) struct PassCx<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) fleet: &'a FleetId,
+    /// For whom its scans are.
+    pub(crate) lane: Lane,
     /// How often the step was tried in a row.
     pub(crate) attempt: u32,
 }
@@ -161,6 +167,7 @@ impl Pass {
             } else {
                 Phase::ScanSource
             },
+            is_held: false,
             apply_time: view.now,
             after: String::new(),
             created: 0,
@@ -187,6 +194,11 @@ impl Pass {
     /// Why not everything was done; empty when nothing stands in the way.
     pub(crate) fn blocked(&self) -> &str {
         &self.blocked
+    }
+
+    /// Whether it has to wait before it can read on.
+    pub(crate) fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// Tells how far it is.
@@ -234,6 +246,7 @@ impl Pass {
         let scan_cx = ScanCx {
             deps: cx.deps,
             fleet: cx.fleet,
+            lane: cx.lane,
             attempt: cx.attempt,
         };
         let (scan, next) = match self.phase {
@@ -241,6 +254,7 @@ impl Pass {
             _ => (&mut self.target_scan, Phase::Absent),
         };
         let turn = scan.advance(&scan_cx).await?;
+        self.is_held = matches!(turn, Turn::Pause(_));
         if turn == Turn::Over {
             self.phase = next;
         }

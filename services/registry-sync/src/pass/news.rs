@@ -53,6 +53,7 @@ impl Pass {
         let scan_cx = ScanCx {
             deps: cx.deps,
             fleet: cx.fleet,
+            lane: cx.lane,
             attempt: cx.attempt,
         };
         let devices = devices.into_iter().collect();

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_store::StoreError;
 
+use crate::budget::Lane;
 use crate::config::Config;
 use crate::deps::Deps;
 use crate::store;
@@ -45,7 +46,7 @@ async fn call(deps: &Deps, fleet: String, hub: String) -> bool {
     let (Ok(fleet), Ok(hub)) = (FleetId::new(fleet), HubId::new(hub)) else {
         return false;
     };
-    match deps.hubs.get(&fleet, &hub).await {
+    match deps.hubs.get(&fleet, &hub, Lane::Routine).await {
         Ok(connected) => connected.statistics().await.done().is_some(),
         Err(error) => {
             let error = &error as &dyn std::error::Error;

@@ -1,7 +1,8 @@
 //! Keeps every standby like its active hub: a pass per interval, and a light one at once on news
 //! of the journal.
 //!
-//! The passes are workflows, at most one per standby over all replicas; a tick only starts them.
+//! The passes are workflows, at most one per standby over all replicas, unless a sweep has to wait:
+//! then a light one goes past it. A tick only starts them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::jittered;
 use crate::deps::Deps;
 use crate::pass::Depth;
 use crate::store;
-use crate::workflows::pass::{State, Step, SyncTask, subject};
+use crate::workflows::pass::{State, Step, SyncTask, in_the_way, subject};
 
 /// News of the journal is gathered for this long.
 const GATHER: Duration = Duration::from_millis(50);
@@ -102,9 +103,9 @@ pub(crate) async fn tick(deps: &Deps, depth: Depth) -> Result<Summary, StoreErro
 }
 
 async fn start(deps: &Deps, fleet: FleetId, hub: HubId, depth: Depth) -> Result<bool, StoreError> {
-    let subject = subject(&fleet, &hub);
+    let subject = subject(&fleet, &hub, depth);
     let fleet_id = fleet.to_string();
-    let state = State::new(fleet, hub, depth);
+    let state = State::new(fleet.clone(), hub.clone(), depth);
     let start = Start {
         workflow_id: Uuid::now_v7(),
         kind: SyncTask::KIND,
@@ -115,7 +116,10 @@ async fn start(deps: &Deps, fleet: FleetId, hub: HubId, depth: Depth) -> Result<
         traceparent: None,
     };
     let mut tx = deps.pool.begin().await?;
-    // A failed insert aborts the transaction, so a running pass is looked for first.
+    if in_the_way(&mut tx, &fleet, &hub).await?.is_some() {
+        return Ok(false);
+    }
+    // A failed insert aborts the transaction, so a pass that is held is looked for as well.
     if hubshift_flow::find_active(&mut tx, SyncTask::KIND, &subject)
         .await?
         .is_some()
@@ -128,3 +132,6 @@ async fn start(deps: &Deps, fleet: FleetId, hub: HubId, depth: Depth) -> Result<
     commit(tx).await?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

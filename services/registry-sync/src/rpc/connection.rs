@@ -19,6 +19,7 @@ use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
 use super::find;
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::hubs::{AZURE, HubsError, Management, Proposal};
 use crate::store;
@@ -60,7 +61,7 @@ impl ConnectionService for Connections {
         request: Request<pb::TestConnectionRequest>,
     ) -> Result<Response<pb::TestConnectionResponse>, Status> {
         let (fleet, hub) = name(&request.get_ref().name)?;
-        let hub = self.deps.hubs.get(&fleet, &hub).await?;
+        let hub = self.deps.hubs.get(&fleet, &hub, Lane::Person).await?;
         let found = answered(hub.statistics().await)?;
         Ok(Response::new(pb::TestConnectionResponse {
             device_count: found.total,

@@ -29,6 +29,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::seal::FleetKeys;
 use crate::store;
@@ -119,6 +120,8 @@ pub(crate) struct Found {
 pub(crate) struct ScanCx<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) fleet: &'a FleetId,
+    /// For whom.
+    pub(crate) lane: Lane,
     /// How often the step was tried in a row.
     pub(crate) attempt: u32,
 }
@@ -175,7 +178,7 @@ impl Scan {
         let work = Work {
             cx,
             keys: cx.deps.keys(cx.fleet).await?,
-            hub: cx.deps.hubs.get(cx.fleet, &self.hub).await?,
+            hub: cx.deps.hubs.get(cx.fleet, &self.hub, cx.lane).await?,
             until: Instant::now() + TURN,
         };
         loop {

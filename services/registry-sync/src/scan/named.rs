@@ -16,7 +16,7 @@ impl Scan {
         let work = Work {
             cx,
             keys: cx.deps.keys(cx.fleet).await?,
-            hub: cx.deps.hubs.get(cx.fleet, &self.hub).await?,
+            hub: cx.deps.hubs.get(cx.fleet, &self.hub, cx.lane).await?,
             until: Instant::now() + TURN,
         };
         self.scanned += devices.len() as u64;

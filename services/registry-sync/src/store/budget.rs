@@ -1,7 +1,8 @@
 //! `registry.budget`: what all replicas together use of each hub's quota.
 //!
 //! A class of calls has one timeline. Who reserves slots moves `next_time`, so that no two replicas
-//! hold the same one; every time is the database's.
+//! hold the same one; every time is the database's. What lies further ahead than anybody can have
+//! reserved, or asked for a pause, is of a clock that was set back: it counts for nothing.
 
 use hubshift_store::StoreError;
 use sqlx::PgExecutor;
@@ -26,6 +27,11 @@ pub(crate) struct Ask {
     /// How far back they may begin after a quiet time: so many slots, or so many seconds.
     pub(crate) burst: f64,
     pub(crate) catch_up: f64,
+    /// How far ahead others may have reserved: so many seconds and so many slots.
+    pub(crate) ahead: f64,
+    pub(crate) ahead_slots: f64,
+    /// The longest pause, in seconds.
+    pub(crate) longest_pause: f64,
     /// Messages of the day that answers cost since the last time.
     pub(crate) messages: i64,
 }
@@ -57,7 +63,13 @@ pub(crate) async fn reserve(
                    $8)
            on conflict on constraint registry_budget_pk do update
               set next_time = coalesce(
-                      greatest(b.next_time, b.pause_until,
+                      greatest(case when b.next_time <= clock_timestamp() + make_interval(secs =>
+                                        $10::float8 + $11::float8
+                                          / registry.budget_rate(b.rate, b.rate_time, $5, $9))
+                                    then b.next_time end,
+                               case when b.pause_until <= clock_timestamp()
+                                                            + make_interval(secs => $12::float8)
+                                    then b.pause_until end,
                                clock_timestamp() - make_interval(secs => greatest(
                                    $6::float8
                                      / registry.budget_rate(b.rate, b.rate_time, $5, $9),
@@ -81,7 +93,10 @@ pub(crate) async fn reserve(
         ask.burst,
         ask.catch_up,
         ask.messages,
-        line.recovery
+        line.recovery,
+        ask.ahead,
+        ask.ahead_slots,
+        ask.longest_pause
     )
     .fetch_one(executor)
     .await?;
@@ -95,8 +110,9 @@ pub(crate) struct Refused {
     pub(crate) rate: f64,
     /// The least rate that it may leave.
     pub(crate) least: f64,
-    /// Seconds in which nobody calls.
+    /// Seconds in which nobody calls, and the most that they can be.
     pub(crate) pause: f64,
+    pub(crate) longest_pause: f64,
 }
 
 /// The hub refused a call: the rate is halved, and nobody calls for a while. A refusal within such a
@@ -113,12 +129,21 @@ pub(crate) async fn refuse(
                  clock_timestamp() + make_interval(secs => $6::float8),
                  clock_timestamp() + make_interval(secs => $6))
          on conflict on constraint registry_budget_pk do update
-            set rate = case when b.pause_until > clock_timestamp() then b.rate
+            set rate = case when b.pause_until > clock_timestamp()
+                                 and b.pause_until
+                                     <= clock_timestamp() + make_interval(secs => $9::float8)
+                            then b.rate
                             else greatest($4, coalesce(
                                 registry.budget_rate(b.rate, b.rate_time, $7, $8), $5) / 2) end,
-                rate_time = case when b.pause_until > clock_timestamp() then b.rate_time
+                rate_time = case when b.pause_until > clock_timestamp()
+                                      and b.pause_until
+                                          <= clock_timestamp() + make_interval(secs => $9)
+                                 then b.rate_time
                                  else excluded.rate_time end,
-                pause_until = greatest(b.pause_until, excluded.pause_until)",
+                pause_until = greatest(case when b.pause_until
+                                                 <= clock_timestamp() + make_interval(secs => $9)
+                                            then b.pause_until end,
+                                       excluded.pause_until)",
         line.fleet,
         line.hub,
         line.class,
@@ -126,7 +151,8 @@ pub(crate) async fn refuse(
         refused.rate,
         refused.pause,
         line.whole,
-        line.recovery
+        line.recovery,
+        refused.longest_pause
     )
     .execute(executor)
     .await?;

@@ -18,6 +18,7 @@ use crate::backup::Vault;
 use crate::backup::manifest::Manifest;
 use crate::backup::read::{ReadError, check_all};
 use crate::backup::write::{Source, WriteError, write};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::scan::{Options, Scan, ScanCx};
 use crate::store;
@@ -115,6 +116,7 @@ impl BackupTask {
         let scan_cx = ScanCx {
             deps: &self.0,
             fleet: &state.fleet,
+            lane: Lane::Task,
             attempt: cx.attempt,
         };
         let scan = state.scan.as_mut().ok_or_else(lost)?;

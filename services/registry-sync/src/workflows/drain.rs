@@ -17,6 +17,7 @@ use super::report::{PassResult, Report, TaskResult};
 use super::scan::gone;
 use super::trouble::{Turn, close_failed, settle_failed};
 use crate::authority::{self, FleetView};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::intent;
 use crate::jobs;
@@ -115,12 +116,7 @@ impl DrainTask {
         if !is_open && journaled == 0 {
             return Ok(Progress::Done);
         }
-        let deadline = view
-            .hubs
-            .iter()
-            .map(|hub| hub.call_deadline)
-            .max()
-            .unwrap_or_default();
+        let deadline = self.deadline(&view, [&source, &state.target]).await?;
         let waited = view.now - state.start_time.unwrap_or(view.now);
         if waited > deadline * 2 + PATIENCE {
             let message = format!(
@@ -132,6 +128,18 @@ impl DrainTask {
         Ok(Progress::Wait(LOOK))
     }
 
+    /// From the start of an intent at one of the hubs until nothing of it can land any more.
+    async fn deadline(&self, view: &FleetView, hubs: [&HubId; 2]) -> Result<Duration, StepError> {
+        let mut longest = Duration::ZERO;
+        for hub in hubs {
+            let call = view.hub(hub).map(|hub| hub.call_deadline);
+            let hub = self.0.hubs.get(&view.fleet, hub, Lane::Task).await?;
+            let afterlife = hub.afterlife();
+            longest = longest.max(call.unwrap_or_default() + afterlife);
+        }
+        Ok(longest)
+    }
+
     async fn follow(&self, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
         let Some(pass) = &mut state.pass else {
             return self.begin_pass(state).await;
@@ -139,6 +147,7 @@ impl DrainTask {
         let pass_cx = PassCx {
             deps: &self.0,
             fleet: &state.fleet,
+            lane: Lane::Task,
             attempt: cx.attempt,
         };
         let turn = pass.advance(&pass_cx).await?;

@@ -1,7 +1,9 @@
 //! Tasks `pass` (asked for) and `sync` (the reconciler's): a standby follows the active hub.
 //!
 //! One pass at a time and standby is enough: a `pass` that is asked for while the reconciler's
-//! runs waits for it first. Two at once would only get in each other's way.
+//! runs waits for it first. Two at once would only get in each other's way; but a sweep that itself
+//! has to wait before it can read on is in nobody's. Where the messages of a day are spent that takes
+//! hours, in which the journal's news still have to reach the standby.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +12,14 @@ use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::{Next, Progress, StepCx, StepError, Workflow};
 use hubshift_store::StoreError;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::report::{Report, TaskResult};
 use super::scan::gone;
 use super::trouble::Turn;
 use crate::authority;
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::pass::{Depth, Pass, PassCx};
 
@@ -64,9 +68,38 @@ impl State {
     }
 }
 
-/// What at most one `sync` may run for.
-pub(crate) fn subject(fleet: &FleetId, target: &HubId) -> String {
-    format!("{fleet}/{target}")
+/// What at most one `sync` may run for; light passes are apart from sweeps.
+pub(crate) fn subject(fleet: &FleetId, target: &HubId, depth: Depth) -> String {
+    match depth {
+        Depth::Light => format!("{fleet}/{target}/light"),
+        Depth::Incremental | Depth::Full => format!("{fleet}/{target}"),
+    }
+}
+
+/// The reconciler's pass that another pass has to wait for.
+pub(crate) async fn in_the_way(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    target: &HubId,
+) -> Result<Option<Uuid>, StoreError> {
+    let light = subject(fleet, target, Depth::Light);
+    if let Some(light) = hubshift_flow::find_active(connection, SyncTask::KIND, &light).await? {
+        return Ok(Some(light));
+    }
+    let sweep = subject(fleet, target, Depth::Incremental);
+    let Some(sweep) = hubshift_flow::find_active(connection, SyncTask::KIND, &sweep).await? else {
+        return Ok(None);
+    };
+    let status = hubshift_flow::get(connection, sweep).await?;
+    let is_held = status.is_some_and(|status| is_held(status.data));
+    Ok(Some(sweep).filter(|_| !is_held))
+}
+
+/// Whether a sweep, by its stored state, has to wait before it can read on.
+fn is_held(data: serde_json::Value) -> bool {
+    let state: Option<State> = serde_json::from_value(data).ok();
+    let pass = state.and_then(|state| state.pass);
+    pass.is_some_and(|pass| pass.is_held())
 }
 
 /// A pass that somebody asked for.
@@ -88,7 +121,7 @@ impl Workflow for PassTask {
         match step {
             Step::Begin if is_busy(&self.0, state).await? => Ok(Progress::Wait(LOOK)),
             Step::Begin => begin(&self.0, state).await,
-            Step::Follow => follow(&self.0, state, cx).await,
+            Step::Follow => follow(&self.0, state, cx, Lane::Task).await,
         }
     }
 }
@@ -105,7 +138,7 @@ impl Workflow for SyncTask {
     async fn run(&self, step: Step, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
         match step {
             Step::Begin => begin(&self.0, state).await,
-            Step::Follow => follow(&self.0, state, cx).await,
+            Step::Follow => follow(&self.0, state, cx, Lane::Routine).await,
         }
     }
 }
@@ -120,8 +153,7 @@ fn next(done: Step) -> Next<Step> {
 /// Whether the reconciler's pass that ran when this one came is still at it.
 async fn is_busy(deps: &Deps, state: &mut State) -> Result<bool, StepError> {
     let mut connection = deps.pool.acquire().await.map_err(StoreError::from)?;
-    let subject = subject(&state.fleet, &state.target);
-    let active = hubshift_flow::find_active(&mut connection, SyncTask::KIND, &subject).await?;
+    let active = in_the_way(&mut connection, &state.fleet, &state.target).await?;
     if state.waits_for.is_none() {
         state.waits_for = active;
     }
@@ -136,13 +168,19 @@ async fn begin(deps: &Deps, state: &mut State) -> Result<Progress, StepError> {
     Ok(Progress::Done)
 }
 
-async fn follow(deps: &Deps, state: &mut State, cx: &StepCx) -> Result<Progress, StepError> {
+async fn follow(
+    deps: &Deps,
+    state: &mut State,
+    cx: &StepCx,
+    lane: Lane,
+) -> Result<Progress, StepError> {
     let Some(pass) = &mut state.pass else {
         return begin(deps, state).await;
     };
     let pass_cx = PassCx {
         deps,
         fleet: &state.fleet,
+        lane,
         attempt: cx.attempt,
     };
     let turn = pass.advance(&pass_cx).await?;

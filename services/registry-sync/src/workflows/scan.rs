@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{Report, ScanResult, TaskResult};
 use super::trouble::Turn;
 use crate::authority;
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::scan::{Options, Scan, ScanCx};
 
@@ -76,6 +77,7 @@ impl ScanTask {
         let scan_cx = ScanCx {
             deps: &self.0,
             fleet: &state.fleet,
+            lane: Lane::Task,
             attempt: cx.attempt,
         };
         let turn = scan.advance(&scan_cx).await?;

@@ -13,6 +13,7 @@ use super::report::{Report, TaskResult, VerifyResult, count};
 use super::scan::gone;
 use super::trouble::Turn;
 use crate::authority::{self, FleetView};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::scan::{Options, Scan, ScanCx};
 use crate::store;
@@ -108,6 +109,7 @@ impl VerifyTask {
         let scan_cx = ScanCx {
             deps: &self.0,
             fleet: &state.fleet,
+            lane: Lane::Task,
             attempt: cx.attempt,
         };
         let scan = if is_source {

@@ -206,6 +206,28 @@ async fn a_call_without_an_answer_is_unknown_and_decided_after_its_deadline() {
     assert_eq!(outcomes(&world).await, [Some("rejected".to_owned())]);
 }
 
+/// A bearer token is good for longer than the call: what was given up may land later.
+#[tokio::test]
+async fn an_intent_whose_authority_outlives_its_call_is_open_for_longer() {
+    let world = World::new().await;
+    let by_key = world.writer("west", Purpose::Replicate).await;
+    assert_eq!(by_key.call_deadline, Duration::from_secs(30));
+    world.enter_west_by_token().await;
+    let by_token = world.writer("west", Purpose::Replicate).await;
+    assert_eq!(by_token.call_deadline, Duration::from_secs(330));
+    // There is time for the call, and not for what may come after it.
+    let late = WriteCx {
+        call_deadline: Duration::from_secs(300),
+        ..by_token
+    };
+    let wanted = world.wanted("d-1").await;
+    let refused = write(&late, WriteOp::Create(&wanted)).await.unwrap();
+    let WriteOutcome::Rejected { reason, .. } = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(reason, "TOO_LATE");
+}
+
 #[tokio::test]
 async fn a_refused_connection_certainly_did_nothing() {
     let world = World::new().await;

@@ -73,7 +73,7 @@ fn what_was_written_reads_back() {
 }
 
 #[test]
-fn a_module_of_the_hubs_own_gets_its_twin_only() {
+fn a_module_of_the_hubs_own_gets_its_twin_only_and_only_if_it_is_new() {
     let mut agent = write("gw-7/$edgeAgent", false, None);
     agent.identity.credentials = Credentials::None;
     let line = line(&agent);
@@ -81,7 +81,8 @@ fn a_module_of_the_hubs_own_gets_its_twin_only() {
         (&line["id"], &line["moduleId"]),
         (&json!("gw-7"), &json!("$edgeAgent"))
     );
-    assert_eq!(line["importMode"], "updateTwin");
+    assert_eq!(line["importMode"], "updateTwinIfMatchETag");
+    assert_eq!(line["twinETag"], "AAAAAAAAAAE=");
     assert_eq!(line["status"], "enabled");
     assert_eq!(line.get("authentication"), None);
 }

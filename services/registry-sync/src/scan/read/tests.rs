@@ -5,6 +5,7 @@ use hubshift_domain::id::HubId;
 use tokio::time::Instant;
 
 use super::*;
+use crate::budget::Lane;
 use crate::scan::{Options, ScanCx};
 use crate::testing::{NARROW_PAUSE, Narrow, World};
 
@@ -28,6 +29,7 @@ async fn what_was_read_before_a_hub_asked_for_a_pause_is_kept() {
     let cx = ScanCx {
         deps: &world.deps,
         fleet: &world.fleet,
+        lane: Lane::Task,
         attempt: 0,
     };
     let work = Work {
