@@ -1,7 +1,7 @@
 //! The hub behind its listener: takes a request, decides what becomes of it, answers.
 //!
-//! The order is fixed: fault, network, route, version, token, body, throttle, operation. A request
-//! that a fault swallows is carried out only where the fault says so.
+//! The order is fixed: fault, network, route, version, token, body, throttle, containers of a job,
+//! operation. A request that a fault swallows is carried out only where the fault says so.
 
 mod request;
 
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::answer::{Answer, Refusal};
-use crate::handlers;
+use crate::handlers::{self, OpenJob};
 use crate::jobs::Jobs;
 use crate::operation::Operation;
 use crate::outage::{CallKind, OutageMode, OutageSwitch, Strike};
@@ -174,15 +174,18 @@ impl App {
         self.check_caller(&mut head, &operation)?;
         let body = read(body).await?;
         self.wait_for_turn(&operation, &body).await?;
-        self.run(operation, head, &body).await
+        let opened = handlers::open(self, &operation, &body).await?;
+        self.run(operation, head, &body, opened).await
     }
 
-    /// Carries a call out while nobody can close the hub or replace its keys.
+    /// Carries a call out while nobody can close the hub or replace its keys. Who wants to do that
+    /// waits for it, and all other calls with them: nothing here waits for anybody else.
     async fn run(
         self: &Arc<Self>,
         operation: Operation,
         mut head: Parts,
         body: &[u8],
+        opened: Option<OpenJob>,
     ) -> Result<Answer, Refusal> {
         let gate = self.gate.read().await;
         // Both may have happened while the call waited.
@@ -191,7 +194,7 @@ impl App {
         }
         self.check_caller(&mut head, &operation)?;
         let is_message = operation.kind() == CallKind::Device;
-        let answer = handlers::run(self, operation, &head, body).await?;
+        let answer = handlers::run(self, operation, &head, body, opened).await?;
         if is_message {
             self.throttle.count_message();
         }

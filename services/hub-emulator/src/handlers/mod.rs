@@ -24,12 +24,27 @@ use crate::app::{self, App};
 use crate::operation::Operation;
 use crate::registry::TwinWrite;
 
+pub(crate) use jobs::OpenJob;
+
+/// What a call needs from elsewhere, got before it is carried out: that can take long.
+pub(crate) async fn open(
+    app: &App,
+    operation: &Operation,
+    body: &[u8],
+) -> Result<Option<OpenJob>, Refusal> {
+    match operation {
+        Operation::CreateJob => jobs::open(app, body).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// Carries an operation out.
 pub(crate) async fn run(
     app: &Arc<App>,
     operation: Operation,
     head: &Parts,
     body: &[u8],
+    opened: Option<OpenJob>,
 ) -> Result<Answer, Refusal> {
     match operation {
         Operation::GetDevice(id) => devices::get(app, &id),
@@ -72,7 +87,7 @@ pub(crate) async fn run(
         Operation::DeleteConfiguration(id) => configurations::delete(app, &id, if_match(head)),
         Operation::TestQueries => configurations::test_conditions(body),
         Operation::ApplyConfiguration(id) => configurations::apply(app, &id, body),
-        Operation::CreateJob => jobs::create(app, body).await,
+        Operation::CreateJob => jobs::create(app, opened),
         Operation::ListJobs => jobs::list(app),
         Operation::GetJob(id) => jobs::get(app, &id),
         Operation::CancelJob(id) => jobs::cancel(app, &id),
