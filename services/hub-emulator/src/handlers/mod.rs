@@ -52,7 +52,7 @@ pub(crate) async fn run(
         Operation::DeleteDevice(id) => devices::delete(app, &id, if_match(head)),
         Operation::ListDevices => devices::list(app, app::parameter(head, "top")),
         Operation::BulkDevices => bulk::run(app, body),
-        Operation::Query => query::run(app, head, body),
+        Operation::Query => query::run(app, head, body).await,
         Operation::GetTwin(id) => twins::get(app, &id),
         Operation::PatchTwin(id) => twins::write(app, &id, TwinWrite::Patch, if_match(head), body),
         Operation::PutTwin(id) => twins::write(app, &id, TwinWrite::Replace, if_match(head), body),

@@ -81,9 +81,10 @@ impl Jobs {
         Ok(shown)
     }
 
-    /// The rows of `devices.jobs`: how each device of each scheduled job fared.
-    pub(crate) fn device_rows(&self) -> Vec<Value> {
-        self.schedule.device_rows()
+    /// The rows of `devices.jobs`, how each device of each scheduled job fared: at most so many,
+    /// after so many.
+    pub(crate) fn device_rows(&self, given: usize, most: usize) -> Vec<Value> {
+        self.schedule.device_rows(given, most)
     }
 
     /// Ends every job that runs or waits.

@@ -135,13 +135,19 @@ impl Schedule {
         (rows, next)
     }
 
-    /// The rows of all jobs' devices. New ones come last: who pages through them counts.
-    pub(super) fn device_rows(&self) -> Vec<Value> {
+    /// The rows of all jobs' devices, at most so many after so many. New ones come last: who pages
+    /// through them counts.
+    pub(super) fn device_rows(&self, given: usize, most: usize) -> Vec<Value> {
         let list = self.lock();
         let mut jobs: Vec<&ScheduledJob> = list.jobs.iter().map(|old| &old.job).collect();
         jobs.sort_by_key(|job| job.begun());
-        jobs.into_iter()
-            .flat_map(ScheduledJob::device_rows)
+        // Only those rows are made that are asked for.
+        let rows = jobs
+            .into_iter()
+            .flat_map(|job| (0..job.devices()).map(move |index| (job, index)));
+        rows.skip(given)
+            .take(most)
+            .filter_map(|(job, index)| job.device_row(index))
             .collect()
     }
 
