@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, Bytes};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hubshift_azure::ErrorCode;
 use hyper::body::Incoming;
 use time::OffsetDateTime;
@@ -20,21 +20,18 @@ use crate::access::Access;
 use crate::answer::{Answer, Refusal};
 use crate::handlers::{self, OpenJob};
 use crate::jobs::Jobs;
-use crate::operation::Operation;
+use crate::operation::{Class, Operation};
 use crate::outage::{CallKind, OutageMode, OutageSwitch, Strike};
 use crate::registry::Registry;
 use crate::request_log::RequestLog;
 use crate::route::{self, NoRoute};
 use crate::server::{Line, Site};
-use crate::throttle::{Throttle, cost};
+use crate::throttle::{self, Throttle, cost};
 
 pub(crate) use request::{authorization, parameter, text};
 
 /// The largest body that is read: a bulk call of 100 devices with full twins.
 const MAX_BODY: usize = 8 * 1024 * 1024;
-
-/// How long an ordered throttle asks for patience, seconds.
-const RETRY_AFTER: u32 = 1;
 
 /// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +106,10 @@ impl App {
                 let words = "The service is unavailable, please retry later.";
                 Ok(Refusal::new(ErrorCode::ServiceUnavailable, words).into_response())
             }
-            OutageMode::Throttled => Ok(Refusal::throttled(RETRY_AFTER)),
+            OutageMode::Throttled => {
+                let operation = route.as_ref().ok();
+                Ok(self.throttled(operation, request.version(), strike.retry_after))
+            }
             OutageMode::Error => {
                 let words = "The server encountered an error processing the request.";
                 Ok(Refusal::new(ErrorCode::ServerError, words).into_response())
@@ -133,6 +133,20 @@ impl App {
                 Err(Dropped)
             }
         }
+    }
+
+    /// Refuses a call as a hub does whose quota is used up.
+    fn throttled(
+        &self,
+        operation: Option<&Operation>,
+        version: Version,
+        retry_after: Option<u32>,
+    ) -> Response<Body> {
+        let class = operation.map_or(Class::Free, Operation::class);
+        let refusal = throttle::refusal(ErrorCode::ThrottlingBacklogTimeout, class);
+        let mut response = refusal.into_response();
+        self.throttle.mark(&mut response, version, retry_after);
+        response
     }
 
     /// Never answers: when there is another order or the hub stops, the connection is dropped.
@@ -159,7 +173,7 @@ impl App {
         };
         let mut response = answer.map_or_else(Refusal::into_response, Answer::into_response);
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
-            self.throttle.mark(&mut response, version);
+            self.throttle.mark(&mut response, version, None);
         }
         response
     }

@@ -22,6 +22,9 @@ pub struct Fault {
     /// How late a slow hub answers, in milliseconds.
     #[serde(default = "latency_ms")]
     pub latency_ms: u64,
+    /// When a refused call may come back, in seconds, if that is told: the real hub does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
     /// How many calls are hit; nothing is all of them, until another order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
@@ -44,6 +47,7 @@ impl From<Outage> for Fault {
         Self {
             outage,
             latency_ms: LATENCY_MS,
+            retry_after: None,
             count: None,
             skip: 0,
             operation: None,
@@ -80,6 +84,15 @@ impl Fault {
     pub fn late_by(self, latency: Duration) -> Self {
         let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         Self { latency_ms, ..self }
+    }
+
+    /// With a 429 that tells when to come back.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        let retry_after = Some(seconds);
+        Self {
+            retry_after,
+            ..self
+        }
     }
 
     pub(crate) fn latency(&self) -> Duration {
@@ -133,10 +146,12 @@ mod tests {
             .on("put_twin")
             .times(1)
             .after(1)
-            .late_by(Duration::from_millis(20));
+            .late_by(Duration::from_millis(20))
+            .retry_after(7);
         let text = serde_json::to_string(&fault).unwrap();
         assert!(text.contains("\"mode\":\"reset-early\""), "{text}");
         assert!(text.contains("\"latencyMs\":20"), "{text}");
+        assert!(text.contains("\"retryAfter\":7"), "{text}");
         assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault);
     }
 
