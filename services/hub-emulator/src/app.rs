@@ -100,7 +100,10 @@ impl App {
     ) -> Result<Response<Body>, Dropped> {
         match strike.mode {
             OutageMode::None => Ok(self.answer(route, request).await),
-            OutageMode::Refuse => Err(Dropped),
+            OutageMode::Refuse => {
+                line.close();
+                Err(Dropped)
+            }
             OutageMode::Hang => self.hang(strike.order).await,
             OutageMode::Unavailable => {
                 let words = "The service is unavailable, please retry later.";
@@ -149,7 +152,8 @@ impl App {
         response
     }
 
-    /// Never answers: when there is another order or the hub stops, the connection is dropped.
+    /// Never answers: when there is another order or the hub stops, the call is dropped. Over HTTP/1
+    /// its connection is closed then; over HTTP/2 its stream is, and the others go on.
     async fn hang(&self, order: u64) -> Result<Response<Body>, Dropped> {
         tokio::select! {
             () = self.outage.replaced(order) => {}
