@@ -14,6 +14,7 @@ mod twins;
 
 use std::sync::Arc;
 
+use http::header;
 use http::request::Parts;
 use hubshift_azure::etag::IfMatch;
 use hubshift_azure::{ErrorCode, FieldError};
@@ -101,8 +102,10 @@ pub(crate) async fn run(
     }
 }
 
+/// A condition that is no text is still one, and nothing fulfils it.
 fn if_match(head: &Parts) -> Option<IfMatch> {
-    app::text(head, "if-match").map(IfMatch::parse)
+    let header = head.headers.get(header::IF_MATCH)?;
+    Some(IfMatch::parse(&String::from_utf8_lossy(header.as_bytes())))
 }
 
 /// Reads a body. Errors name the field and never its value.
