@@ -95,6 +95,19 @@ async fn a_blob_that_is_not_there_fails_the_job() {
 }
 
 #[tokio::test]
+async fn a_job_that_fails_tells_the_lines_that_failed_before() {
+    let (hub, blobs) = (hub().await, Blobs::start().await);
+    let line = r#"{"id":"gone","importMode":"delete","status":"enabled"}"#;
+    blobs.put("devices.txt", line);
+    let mut body = import(&blobs);
+    // There is no blob with configurations.
+    body["includeConfigurations"] = true.into();
+    let id = begin(&hub, body).await;
+    assert_eq!(ended(&hub, &id).await["status"], "failed");
+    assert_eq!(log(&blobs), [(Some("gone".to_owned()), 404_001)]);
+}
+
+#[tokio::test]
 async fn a_container_that_cannot_be_used_makes_no_job() {
     let hub = hub().await;
     let (whole, stingy) = (Blobs::start().await, Blobs::start().await);
