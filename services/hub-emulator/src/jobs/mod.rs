@@ -75,7 +75,8 @@ impl Jobs {
         let cancel = self.stop.child_token();
         let job = ScheduledJob::read(id, request, OffsetDateTime::now_utc(), cancel.clone())?;
         let plan = job.plan();
-        let shown = self.schedule.add(job)?;
+        let most = app.throttle.settings().scheduled_jobs();
+        let shown = self.schedule.add(job, most)?;
         self.tasks
             .spawn(schedule::run(Arc::clone(app), id.to_owned(), plan, cancel));
         Ok(shown)

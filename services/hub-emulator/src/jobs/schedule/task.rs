@@ -26,7 +26,8 @@ async fn carry_out(app: &Arc<App>, id: &str, plan: &Plan) -> Result<(), String> 
     if let Ok(wait) = Duration::try_from(plan.start - OffsetDateTime::now_utc()) {
         tokio::time::sleep(wait).await;
     }
-    app.jobs.schedule.turn(id).await;
+    let most = || app.throttle.settings().scheduled_jobs();
+    app.jobs.schedule.turn(id, most).await;
     let devices = take_devices(app, id, plan);
     let Some(limit) = plan.limit else {
         return devices.await;
