@@ -22,7 +22,7 @@ use crate::management::{Management, ResourceId};
 use crate::options::Options;
 use crate::outage::{Fault, OutageSwitch};
 use crate::private_file;
-use crate::registry::{Marks, Registry};
+use crate::registry::{Marks, QuerySettings, Registry};
 use crate::running::Running;
 use crate::seed;
 use crate::server::{Server, Site};
@@ -252,7 +252,7 @@ fn registry(options: &Options) -> Result<Registry, StartError> {
     let mut registry = Registry::new(kept.records, journal, marks)
         .with_configurations(kept.configurations)
         .with_options(options.registry.clone());
-    registry.echo().set(options.query.lag, options.query.ghosts);
+    registry.set_queries(QuerySettings::from(&options.query));
     Ok(registry)
 }
 

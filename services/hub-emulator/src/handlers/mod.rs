@@ -22,17 +22,22 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
 use crate::app::{self, App};
-use crate::operation::Operation;
+use crate::operation::{Class, Operation};
 use crate::registry::TwinWrite;
 
 pub(crate) use jobs::OpenJob;
 
-/// What a call needs from elsewhere, got before it is carried out: that can take long.
+/// What a call needs from elsewhere, got before it is carried out: that can take long. A hub that
+/// has no jobs says so first.
 pub(crate) async fn open(
     app: &App,
     operation: &Operation,
     body: &[u8],
 ) -> Result<Option<OpenJob>, Refusal> {
+    if operation.class() == Class::Job && app.jobs.settings().no_jobs {
+        let words = "this hub has no jobs";
+        return Err(Refusal::new(ErrorCode::InvalidOperation, words));
+    }
     match operation {
         Operation::CreateJob => jobs::open(app, body).await.map(Some),
         _ => Ok(None),

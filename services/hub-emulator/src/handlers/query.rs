@@ -4,6 +4,7 @@
 //! can take long on a large registry, so a thread of its own looks for them, and the registry is
 //! locked for a piece at a time. Keys are in no twin, so they are in no row.
 
+use std::num::NonZeroU32;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -20,22 +21,36 @@ use crate::scan;
 
 /// Rows of a page when the client does not say.
 const DEFAULT_PAGE: usize = 100;
-/// The most rows of a page.
-const MAX_PAGE: usize = 1000;
 /// How many rows of jobs are read at a time.
 const PIECE: usize = 1000;
 /// Stands between the ids in the key of a module's row: less than anything in an id, so that
 /// keys are in the order of devices first.
 const BETWEEN: char = '\0';
 
+/// A page that is asked for.
+struct Asked {
+    query: Query,
+    start: Continuation,
+    size: usize,
+    /// Its rows lack the etag of the identity.
+    hides_etag: bool,
+}
+
 pub(super) async fn run(app: &Arc<App>, head: &Parts, body: &[u8]) -> Result<Answer, Refusal> {
     let text = parse(body, query_text)?;
     let query = Query::parse(&text).map_err(|error| invalid(&error.to_string()))?;
-    let size = page_size(app::text(head, headers::MAX_ITEM_COUNT))?;
+    let settings = app.registry().queries();
+    let size = page_size(app::text(head, headers::MAX_ITEM_COUNT), settings.max_page)?;
     let start = start(app::text(head, headers::CONTINUATION), &text)?;
     let item_type = query.item_type();
+    let asked = Asked {
+        hides_etag: settings.hide_device_etag && query.is_projection(),
+        query,
+        start,
+        size,
+    };
     let app = Arc::clone(app);
-    let page = tokio::task::spawn_blocking(move || page(&app, &query, &start, size))
+    let page = tokio::task::spawn_blocking(move || asked.page(&app))
         .await
         .map_err(|_| Refusal::new(ErrorCode::ServerError, "the query was broken off"))?;
     let answer = Answer::json(&page.rows)?.with(headers::ITEM_TYPE, item_type);
@@ -45,31 +60,49 @@ pub(super) async fn run(app: &Arc<App>, head: &Parts, body: &[u8]) -> Result<Ans
     })
 }
 
-fn page(app: &App, query: &Query, start: &Continuation, size: usize) -> Page {
-    match query.collection() {
-        Collection::Devices => devices(app, query, start, size),
-        Collection::Modules => modules(app, query, start, size),
-        Collection::Jobs => jobs(app, query, start, size),
+impl Asked {
+    fn page(&self, app: &App) -> Page {
+        match self.query.collection() {
+            Collection::Devices => self.devices(app),
+            Collection::Modules => self.modules(app),
+            Collection::Jobs => self.jobs(app),
+        }
     }
-}
 
-/// Keys are device ids.
-fn devices(app: &App, query: &Query, start: &Continuation, size: usize) -> Page {
-    let after = query.rows_after(start).map(str::to_owned);
-    let records = scan::seen(app, after.map_or(Bound::Unbounded, Bound::Excluded));
-    let rows = records.map(|seen| (seen.record.device_id.clone(), seen.twin()));
-    query.page(rows, start, size)
-}
+    /// Keys are device ids.
+    fn devices(&self, app: &App) -> Page {
+        let after = self.query.rows_after(&self.start).map(str::to_owned);
+        let records = scan::seen(app, after.map_or(Bound::Unbounded, Bound::Excluded));
+        self.cut(records.map(|seen| (seen.record.device_id.clone(), seen.twin())))
+    }
 
-/// Keys are device ids and module ids: a page may end between two modules of a device.
-fn modules(app: &App, query: &Query, start: &Continuation, size: usize) -> Page {
-    let after = query.rows_after(start);
-    let device = after.and_then(|key| key.split(BETWEEN).next());
-    let device = device.map(str::to_owned);
-    let rows = scan::seen(app, device.map_or(Bound::Unbounded, Bound::Included))
-        .flat_map(|seen| module_rows(&seen.record))
-        .skip_while(|(key, _)| after.is_some_and(|after| key.as_str() <= after));
-    query.page(rows, start, size)
+    /// Keys are device ids and module ids: a page may end between two modules of a device.
+    fn modules(&self, app: &App) -> Page {
+        let after = self.query.rows_after(&self.start);
+        let device = after.and_then(|key| key.split(BETWEEN).next());
+        let device = device.map(str::to_owned);
+        let rows = scan::seen(app, device.map_or(Bound::Unbounded, Bound::Included))
+            .flat_map(|seen| module_rows(&seen.record))
+            .skip_while(|(key, _)| after.is_some_and(|after| key.as_str() <= after));
+        self.cut(rows)
+    }
+
+    /// Keys are how many rows there are up to this one: rows of jobs only ever become more.
+    fn jobs(&self, app: &App) -> Page {
+        let after = self.query.rows_after(&self.start);
+        let given = after.and_then(|key| key.parse().ok()).unwrap_or(0);
+        self.cut(job_rows(app, given))
+    }
+
+    fn cut(&self, rows: impl Iterator<Item = (String, Value)>) -> Page {
+        let shown = rows.map(|(key, mut row)| {
+            if let Some(row) = row.as_object_mut().filter(|_| self.hides_etag) {
+                row.remove("deviceEtag");
+            }
+            (key, row)
+        });
+        self.query.page(shown, &self.start, self.size)
+    }
 }
 
 /// The twins of a device's modules, in the order of their ids.
@@ -81,13 +114,6 @@ fn module_rows(record: &Record) -> Vec<(String, Value)> {
         (key, module.shown_twin(device))
     });
     rows.collect()
-}
-
-/// Keys are how many rows there are up to this one: rows of jobs only ever become more.
-fn jobs(app: &App, query: &Query, start: &Continuation, size: usize) -> Page {
-    let after = query.rows_after(start);
-    let given = after.and_then(|key| key.parse().ok()).unwrap_or(0);
-    query.page(job_rows(app, given), start, size)
 }
 
 /// The rows of jobs after so many, piece by piece.
@@ -113,13 +139,14 @@ fn start(token: Option<&str>, text: &str) -> Result<Continuation, Refusal> {
     Continuation::read(token, text).ok_or_else(|| invalid("the continuation is of another query"))
 }
 
-fn page_size(header: Option<&str>) -> Result<usize, Refusal> {
+fn page_size(header: Option<&str>, most: NonZeroU32) -> Result<usize, Refusal> {
+    let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
     let Some(text) = header else {
-        return Ok(DEFAULT_PAGE);
+        return Ok(most.min(DEFAULT_PAGE));
     };
     match text.trim().parse() {
         Ok(0) | Err(_) => Err(invalid("x-ms-max-item-count must be a number from 1")),
-        Ok(size) => Ok(MAX_PAGE.min(size)),
+        Ok(size) => Ok(most.min(size)),
     }
 }
 

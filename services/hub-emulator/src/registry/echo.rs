@@ -11,7 +11,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Record, Registry};
+use super::Record;
 use crate::journal::Records;
 
 /// What a record was before a change.
@@ -22,7 +22,7 @@ struct Change {
 
 /// What records were.
 #[derive(Default)]
-pub(crate) struct Echo {
+pub(super) struct Echo {
     /// How old the state is that queries see.
     lag: Duration,
     /// How much longer they see what is deleted.
@@ -33,16 +33,9 @@ pub(crate) struct Echo {
     order: VecDeque<(Instant, String)>,
 }
 
-impl Registry {
-    /// How queries lie.
-    pub(crate) fn echo(&mut self) -> &mut Echo {
-        &mut self.echo
-    }
-}
-
 impl Echo {
     /// Queries lag so much from now on. What was not kept until now cannot be seen.
-    pub(crate) fn set(&mut self, lag: Duration, ghosts: Duration) {
+    pub(super) fn set(&mut self, lag: Duration, ghosts: Duration) {
         (self.lag, self.ghosts) = (lag, ghosts);
         self.prune(Instant::now());
     }

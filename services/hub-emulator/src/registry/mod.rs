@@ -20,6 +20,7 @@ mod key_rotation;
 mod marks;
 mod module;
 mod modules;
+mod queries;
 mod record;
 mod scope;
 mod seen;
@@ -44,6 +45,7 @@ use echo::Echo;
 pub(crate) use identity::IdentityBody;
 pub(crate) use marks::Marks;
 pub(crate) use module::{ModuleBody, ModuleRecord};
+pub(crate) use queries::QuerySettings;
 pub(crate) use record::Record;
 #[cfg(test)]
 pub(crate) use record::sample;
@@ -67,6 +69,7 @@ pub(crate) struct Registry {
     journal: Option<Journal>,
     marks: Marks,
     options: RegistryOptions,
+    queries: QuerySettings,
     echo: Echo,
 }
 
@@ -80,6 +83,7 @@ impl Registry {
             journal,
             marks,
             options: RegistryOptions::default(),
+            queries: QuerySettings::default(),
             echo: Echo::default(),
         }
     }
