@@ -89,6 +89,12 @@ error_codes! {
 }
 
 impl ErrorCode {
+    /// The number; that of the status where none is known: `400000`.
+    pub fn any_number(self) -> u32 {
+        let of_status = u32::from(self.status()) * 1000;
+        self.number().unwrap_or(of_status)
+    }
+
     /// The code of a name or of a number as text.
     pub fn find(text: &str) -> Option<Self> {
         let number = text.parse().ok();
@@ -217,6 +223,12 @@ mod tests {
     fn a_body_that_is_no_json_is_its_own_words_shortened() {
         let read = HubAnswer::read(None, "x".repeat(1000).as_bytes());
         assert_eq!((read.code, read.text.len()), (None, MAX_TEXT));
+    }
+
+    #[test]
+    fn a_code_without_a_number_has_that_of_its_status() {
+        assert_eq!(ErrorCode::DeviceNotFound.any_number(), 404_001);
+        assert_eq!(ErrorCode::StringIsNotThumbprint.any_number(), 400_000);
     }
 
     #[test]

@@ -144,6 +144,23 @@ pub fn daily_messages(tier: Tier, units: u32) -> u64 {
     }
 }
 
+/// Scheduled jobs that run at once.
+pub fn scheduled_jobs(tier: Tier) -> usize {
+    match tier.size() {
+        Size::Small => 1,
+        Size::Middle => 5,
+        Size::Large => 10,
+    }
+}
+
+/// Configurations that a hub has at most.
+pub fn configurations(tier: Tier) -> usize {
+    match tier {
+        Tier::F1 => 10,
+        _ => 100,
+    }
+}
+
 /// New connections of devices per second: the floor under the time that a failover takes.
 pub fn connections_per_second(tier: Tier, units: u32) -> f64 {
     let units = counted(tier, units);
@@ -234,6 +251,18 @@ mod tests {
         let minutes = |devices: f64, tier| devices / per_second(tier, 1, Registry) / 60.0;
         assert_eq!(minutes(10_000.0, Tier::S1).round(), 100.0);
         assert_eq!(minutes(100_000.0, Tier::S3).round(), 20.0);
+    }
+
+    #[test]
+    fn jobs_at_once_and_configurations_go_by_tier() {
+        assert_eq!(
+            [Tier::S1, Tier::S2, Tier::S3].map(scheduled_jobs),
+            [1, 5, 10]
+        );
+        assert_eq!(
+            [Tier::F1, Tier::B1, Tier::S3].map(configurations),
+            [10, 100, 100]
+        );
     }
 
     #[test]

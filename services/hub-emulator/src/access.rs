@@ -38,6 +38,9 @@ pub(crate) struct Access {
     pub(crate) policies: Policies,
     pub(crate) bearers: Bearers,
     hosts: Vec<String>,
+    /// Imports and exports take a policy with every right. What they take at the real hub is not
+    /// settled.
+    strict_jobs: bool,
 }
 
 fn needed(operation: &Operation) -> Right {
@@ -58,6 +61,14 @@ fn needed(operation: &Operation) -> Right {
     }
 }
 
+/// Whether it is about imports and exports.
+fn is_transfer(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::CreateJob | Operation::CancelJob(_) | Operation::ListJobs | Operation::GetJob(_)
+    )
+}
+
 impl Access {
     /// Reads policies, applications and tokens of the command line and of its files.
     pub(crate) fn new(options: &Options, hosts: Vec<String>) -> Result<Self, StartError> {
@@ -65,6 +76,7 @@ impl Access {
             policies: Policies::new(&options.policies, options.policy_file.as_deref())?,
             bearers: Bearers::new(&options.entra)?,
             hosts,
+            strict_jobs: options.job.strict_job_access,
         })
     }
 
@@ -92,6 +104,9 @@ impl Access {
             return Err(refuse("the token is not for this hub"));
         }
         self.policies.check(&token, needed(operation), now)?;
+        if self.strict_jobs && is_transfer(operation) {
+            self.policies.check(&token, Right::ServiceConnect, now)?;
+        }
         Ok(Caller::Sas)
     }
 

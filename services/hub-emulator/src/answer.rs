@@ -71,15 +71,6 @@ impl Refusal {
         Self::new(ErrorCode::IotHubUnauthorizedAccess, "Unauthorized")
     }
 
-    /// The hub's quota is used up; who asks again after this many seconds is heard.
-    pub(crate) fn throttled(retry_after: u32) -> Response<Body> {
-        let words = "The request is throttled. Wait, then try again.";
-        let mut response = Self::new(ErrorCode::ThrottlingException, words).into_response();
-        let seconds = HeaderValue::from(retry_after);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-        response
-    }
-
     pub(crate) fn into_response(self) -> Response<Body> {
         let status =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

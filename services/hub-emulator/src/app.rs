@@ -1,7 +1,7 @@
 //! The hub behind its listener: takes a request, decides what becomes of it, answers.
 //!
-//! The order is fixed: fault, network, route, version, token, body, throttle, operation. A request
-//! that a fault swallows is carried out only where the fault says so.
+//! The order is fixed: fault, network, route, version, token, body, throttle, containers of a job,
+//! operation. A request that a fault swallows is carried out only where the fault says so.
 
 mod request;
 
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, Bytes};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hubshift_azure::ErrorCode;
 use hyper::body::Incoming;
 use time::OffsetDateTime;
@@ -18,23 +18,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::answer::{Answer, Refusal};
-use crate::handlers;
+use crate::handlers::{self, OpenJob};
 use crate::jobs::Jobs;
-use crate::operation::Operation;
+use crate::operation::{Class, Operation};
 use crate::outage::{CallKind, OutageMode, OutageSwitch, Strike};
 use crate::registry::Registry;
 use crate::request_log::RequestLog;
 use crate::route::{self, NoRoute};
 use crate::server::{Line, Site};
-use crate::throttle::{Throttle, cost};
+use crate::throttle::{self, Throttle, cost};
 
 pub(crate) use request::{authorization, parameter, text};
 
 /// The largest body that is read: a bulk call of 100 devices with full twins.
 const MAX_BODY: usize = 8 * 1024 * 1024;
-
-/// How long an ordered throttle asks for patience, seconds.
-const RETRY_AFTER: u32 = 1;
 
 /// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -103,13 +100,19 @@ impl App {
     ) -> Result<Response<Body>, Dropped> {
         match strike.mode {
             OutageMode::None => Ok(self.answer(route, request).await),
-            OutageMode::Refuse => Err(Dropped),
+            OutageMode::Refuse => {
+                line.close();
+                Err(Dropped)
+            }
             OutageMode::Hang => self.hang(strike.order).await,
             OutageMode::Unavailable => {
                 let words = "The service is unavailable, please retry later.";
                 Ok(Refusal::new(ErrorCode::ServiceUnavailable, words).into_response())
             }
-            OutageMode::Throttled => Ok(Refusal::throttled(RETRY_AFTER)),
+            OutageMode::Throttled => {
+                let operation = route.as_ref().ok();
+                Ok(self.throttled(operation, request.version(), strike.retry_after))
+            }
             OutageMode::Error => {
                 let words = "The server encountered an error processing the request.";
                 Ok(Refusal::new(ErrorCode::ServerError, words).into_response())
@@ -135,7 +138,22 @@ impl App {
         }
     }
 
-    /// Never answers: when there is another order or the hub stops, the connection is dropped.
+    /// Refuses a call as a hub does whose quota is used up.
+    fn throttled(
+        &self,
+        operation: Option<&Operation>,
+        version: Version,
+        retry_after: Option<u32>,
+    ) -> Response<Body> {
+        let class = operation.map_or(Class::Free, Operation::class);
+        let refusal = throttle::refusal(ErrorCode::ThrottlingBacklogTimeout, class);
+        let mut response = refusal.into_response();
+        self.throttle.mark(&mut response, version, retry_after);
+        response
+    }
+
+    /// Never answers: when there is another order or the hub stops, the call is dropped. Over HTTP/1
+    /// its connection is closed then; over HTTP/2 its stream is, and the others go on.
     async fn hang(&self, order: u64) -> Result<Response<Body>, Dropped> {
         tokio::select! {
             () = self.outage.replaced(order) => {}
@@ -159,7 +177,7 @@ impl App {
         };
         let mut response = answer.map_or_else(Refusal::into_response, Answer::into_response);
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
-            self.throttle.mark(&mut response, version);
+            self.throttle.mark(&mut response, version, None);
         }
         response
     }
@@ -174,15 +192,18 @@ impl App {
         self.check_caller(&mut head, &operation)?;
         let body = read(body).await?;
         self.wait_for_turn(&operation, &body).await?;
-        self.run(operation, head, &body).await
+        let opened = handlers::open(self, &operation, &body).await?;
+        self.run(operation, head, &body, opened).await
     }
 
-    /// Carries a call out while nobody can close the hub or replace its keys.
+    /// Carries a call out while nobody can close the hub or replace its keys. Who wants to do that
+    /// waits for it, and all other calls with them: nothing here waits for anybody else.
     async fn run(
         self: &Arc<Self>,
         operation: Operation,
         mut head: Parts,
         body: &[u8],
+        opened: Option<OpenJob>,
     ) -> Result<Answer, Refusal> {
         let gate = self.gate.read().await;
         // Both may have happened while the call waited.
@@ -191,7 +212,7 @@ impl App {
         }
         self.check_caller(&mut head, &operation)?;
         let is_message = operation.kind() == CallKind::Device;
-        let answer = handlers::run(self, operation, &head, body).await?;
+        let answer = handlers::run(self, operation, &head, body, opened).await?;
         if is_message {
             self.throttle.count_message();
         }

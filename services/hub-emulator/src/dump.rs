@@ -8,22 +8,25 @@ use crate::registry::Registry;
 
 /// Writes all devices and modules, one a line. Configurations have no place in such a file.
 pub(crate) fn dump(registry: &Registry, out: &mut impl Write) -> io::Result<()> {
-    for entry in registry.entries() {
-        let line = export_line::write(&entry)?;
-        writeln!(out, "{line}")?;
+    for record in registry.snapshot() {
+        for entry in record.entries() {
+            writeln!(out, "{}", export_line::write(&entry)?)?;
+        }
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::journal::Records;
     use crate::registry::{Marks, sample};
 
     #[test]
     fn every_entry_has_a_line_that_can_be_read() {
-        let records = ["b", "a"].map(|id| (id.to_owned(), sample(id)));
+        let records = ["b", "a"].map(|id| (id.to_owned(), Arc::new(sample(id))));
         let registry = Registry::new(Records::from(records), None, Marks::new().unwrap());
         let mut out = Vec::new();
         dump(&registry, &mut out).unwrap();

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hubshift_azure::Configuration;
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,8 @@ use crate::private_file;
 use crate::registry::Record;
 use crate::start_error::StartError;
 
-/// All records by device id.
-pub(crate) type Records = BTreeMap<String, Record>;
+/// All records by device id. They are shared: a record that is replaced lives on where it is read.
+pub(crate) type Records = BTreeMap<String, Arc<Record>>;
 
 /// All configurations by id.
 pub(crate) type Configurations = BTreeMap<String, Configuration>;
@@ -36,7 +37,8 @@ impl Kept {
     fn take(&mut self, stored: Stored) {
         match stored {
             Stored::Put(record) => {
-                self.records.insert(record.device_id.clone(), *record);
+                self.records
+                    .insert(record.device_id.clone(), Arc::from(record));
             }
             Stored::Delete(device_id) => {
                 self.records.remove(&device_id);
@@ -112,7 +114,7 @@ impl DataFile {
     pub(crate) fn start(self, kept: &Kept) -> Result<Journal, StartError> {
         let cannot = |source| file_error(&self.path, "cannot be written", source);
         private_file::replace(&self.path, |out| {
-            let records = kept.records.values().map(Entry::Put);
+            let records = kept.records.values().map(|record| Entry::Put(record));
             let configurations = kept.configurations.values().map(Entry::PutConfiguration);
             records
                 .chain(configurations)

@@ -26,6 +26,7 @@ mod registry;
 mod request_log;
 mod route;
 mod running;
+mod scan;
 mod seed;
 mod server;
 mod start;

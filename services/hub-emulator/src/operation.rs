@@ -66,7 +66,48 @@ pub(crate) enum Class {
 }
 
 impl Operation {
-    /// The name under which requests are counted.
+    /// All names of operations.
+    pub(crate) const NAMES: &[&str] = &[
+        "get_device",
+        "put_device",
+        "delete_device",
+        "list_devices",
+        "bulk_devices",
+        "regenerate_keys",
+        "query",
+        "get_twin",
+        "patch_twin",
+        "put_twin",
+        "invoke_method",
+        "list_modules",
+        "get_module",
+        "put_module",
+        "delete_module",
+        "get_module_twin",
+        "patch_module_twin",
+        "put_module_twin",
+        "invoke_module_method",
+        "purge_commands",
+        "list_configurations",
+        "get_configuration",
+        "put_configuration",
+        "delete_configuration",
+        "test_queries",
+        "apply_configuration",
+        "create_job",
+        "list_jobs",
+        "get_job",
+        "cancel_job",
+        "put_scheduled_job",
+        "get_scheduled_job",
+        "cancel_scheduled_job",
+        "query_scheduled_jobs",
+        "device_statistics",
+        "service_statistics",
+        "send_event",
+    ];
+
+    /// The name under which requests are counted: one of [`Self::NAMES`].
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::GetDevice(_) => "get_device",
@@ -191,6 +232,28 @@ impl Operation {
             | Self::PurgeCommands(_)
             | Self::DeviceStatistics
             | Self::ServiceStatistics => Class::Free,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_in_the_list_once() {
+        let id = || "x".to_owned();
+        let some = [
+            Operation::GetDevice(id()),
+            Operation::PutModuleTwin(id(), id()),
+            Operation::CancelScheduledJob(id()),
+            Operation::SendEvent(id()),
+        ];
+        for operation in some {
+            let named = Operation::NAMES
+                .iter()
+                .filter(|name| **name == operation.name());
+            assert_eq!(named.count(), 1, "{operation:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Policies come in as opaque text, checked at start: a parser that quotes a wrong value would
 //! print a key.
 
-mod duration;
+pub(crate) mod duration;
 mod entra;
 mod job;
 mod query;
@@ -118,7 +118,7 @@ pub struct Options {
     pub outage: OutageMode,
 
     /// The registry.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Registry")]
     pub registry: RegistryOptions,
 
     /// Quotas.
@@ -227,6 +227,18 @@ mod tests {
         for heading in ["Registry:", "Faults:", "Quotas:", "Entra ID and"] {
             assert!(help.contains(heading), "{help}");
         }
+        let command = <Cli as clap::CommandFactory>::command();
+        let heading = |id: &str| {
+            let mut found = command.get_arguments();
+            found
+                .find(|argument| argument.get_id() == id)?
+                .get_help_heading()
+        };
+        for id in ["data", "strict_module_access", "import_reported"] {
+            assert_eq!(heading(id), Some("Registry"), "{id}");
+        }
+        assert_eq!(heading("tls_dir"), None);
+        assert_eq!(heading("units"), Some("Quotas"));
     }
 
     #[test]

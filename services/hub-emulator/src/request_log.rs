@@ -1,12 +1,13 @@
 //! Which requests arrived, and how each ended: counters, and a log of the last ten thousand.
 //!
 //! Nothing of it is durable. An entry never has a body, a token or a key in it, and of a path only
-//! the ids that it names.
+//! the ids that it names, if they could be ids: who is not let in is logged too, and may neither
+//! fill the memory nor write what it likes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hubshift_azure::wire_time;
+use hubshift_azure::{device_id, wire_time};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -26,7 +27,7 @@ pub struct LoggedRequest {
     pub sequence: u64,
     /// When it arrived.
     pub time: String,
-    /// The HTTP method.
+    /// The HTTP method; `other` if it is none of the usual ones.
     pub method: String,
     /// The operation: `get_device`, `put_twin`, `query`; `unknown` if there is none.
     pub operation: &'static str,
@@ -128,14 +129,31 @@ fn entry(method: &str, operation: Option<&Operation>, fault: OutageMode) -> Logg
     LoggedRequest {
         sequence: 0,
         time: wire_time::write(OffsetDateTime::now_utc()),
-        method: method.to_owned(),
+        method: known(method).to_owned(),
         operation: operation.map_or("unknown", Operation::name),
         kind: operation.map_or(CallKind::Read, Operation::kind).as_str(),
-        device: device.map(str::to_owned),
-        module: module.map(str::to_owned),
+        device: device.and_then(legal),
+        module: module.and_then(legal),
         fault: (fault != OutageMode::None).then_some(fault),
         status: None,
     }
+}
+
+/// The method, if it is one of HTTP's own: there are endless others.
+fn known(method: &str) -> &str {
+    const METHODS: [&str; 9] = [
+        "GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT",
+    ];
+    if METHODS.contains(&method) {
+        method
+    } else {
+        "other"
+    }
+}
+
+/// The text, if it is an id. Those of modules are made as those of devices.
+fn legal(id: &str) -> Option<String> {
+    device_id::check(id).is_ok().then(|| id.to_owned())
 }
 
 /// The device and the module that a path names.
@@ -203,6 +221,27 @@ mod tests {
         assert_eq!(log.after(first)[0].sequence, second);
         assert_eq!(log.writes(), 1);
         assert_eq!(log.counts()[&("PUT".to_owned(), "put_module")], 1);
+    }
+
+    #[test]
+    fn a_stranger_neither_fills_the_log_nor_writes_in_it() {
+        let log = RequestLog::default();
+        for n in 0..100 {
+            log.arrived(&format!("BREW{n}"), None, OutageMode::None);
+        }
+        assert_eq!(log.counts().len(), 1);
+        assert_eq!(log.counts()[&("other".to_owned(), "unknown")], 100);
+        let long = Operation::GetDevice("x".repeat(60_000));
+        let words = Operation::GetModule("d".to_owned(), "SharedAccessKey=a b".to_owned());
+        let (long, words) = (
+            log.arrived("GET", Some(&long), OutageMode::None),
+            log.arrived("GET", Some(&words), OutageMode::None),
+        );
+        let entries = log.after(long - 1);
+        assert_eq!((entries.len(), words), (2, long + 1));
+        assert_eq!((&entries[0].device, &entries[0].module), (&None, &None));
+        assert_eq!(entries[1].device.as_deref(), Some("d"));
+        assert_eq!(entries[1].module, None);
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl<S: Site> Server<S> {
         };
         tokio::select! {
             biased;
-            () = line.was_cut() => debug!("a connection was cut by an ordered fault"),
+            () = line.ended() => debug!("a connection was ended by an ordered fault"),
             result = served => {
                 if let Err(error) = result {
                     debug!(error, "a connection ended early");

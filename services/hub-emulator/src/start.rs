@@ -22,7 +22,7 @@ use crate::management::{Management, ResourceId};
 use crate::options::Options;
 use crate::outage::{Fault, OutageSwitch};
 use crate::private_file;
-use crate::registry::{Marks, Registry};
+use crate::registry::{Marks, QuerySettings, Registry};
 use crate::running::Running;
 use crate::seed;
 use crate::server::{Server, Site};
@@ -67,9 +67,24 @@ fn dump_to(path: &Path, options: &Options) -> Result<(), StartError> {
         let missing = io::ErrorKind::NotFound.into();
         return Err(cannot(data, "there is no data file to dump", missing));
     }
+    if options
+        .data
+        .as_deref()
+        .is_some_and(|data| is_same(data, path))
+    {
+        return Err(StartError::DumpOntoData(path.to_owned()));
+    }
     let registry = registry(options)?;
     private_file::replace(path, |mut out| dump::dump(&registry, &mut out))
         .map_err(|source| cannot(path, "the dump cannot be written", source))
+}
+
+/// Whether both name the same file, which is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let (one, other) = (one.canonicalize(), other.canonicalize());
+    one.ok()
+        .zip(other.ok())
+        .is_some_and(|(one, other)| one == other)
 }
 
 fn announce(hub: &Running) -> io::Result<()> {
@@ -237,7 +252,7 @@ fn registry(options: &Options) -> Result<Registry, StartError> {
     let mut registry = Registry::new(kept.records, journal, marks)
         .with_configurations(kept.configurations)
         .with_options(options.registry.clone());
-    registry.echo().set(options.query.lag, options.query.ghosts);
+    registry.set_queries(QuerySettings::from(&options.query));
     Ok(registry)
 }
 

@@ -60,6 +60,9 @@ pub enum StartError {
     /// Another process has the data file.
     #[error("{} is in use by another hub-emulator", .0.display())]
     DataInUse(PathBuf),
+    /// The dump would take the place of the data file.
+    #[error("{} is the data file: dump to another one", .0.display())]
+    DumpOntoData(PathBuf),
     /// The seed file has bad lines. Nothing of it is loaded.
     #[error("{}: nothing was loaded: {}", path.display(), shown(errors))]
     Seed {
@@ -94,6 +97,7 @@ impl StartError {
             | Self::File { .. }
             | Self::Tls(_)
             | Self::Data { .. }
+            | Self::DumpOntoData(_)
             | Self::Seed { .. } => CONFIG,
             Self::DataInUse(_) | Self::Bind { .. } | Self::NoRandomness => UNAVAILABLE,
         }

@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{Hub, hub};
+use std::num::NonZeroU32;
+
+use common::{Hub, hub, options, start};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -97,6 +99,60 @@ async fn a_bulk_twin_update_replaces_tags_and_desired() {
     assert_eq!(hub.post("/devices", entry.clone()).await.code(), 200);
     assert_eq!(hub.get("/twins/d").await.body["tags"], json!({"a": 1}));
     assert_eq!(hub.post("/devices", entry).await.code(), 400);
+}
+
+#[tokio::test]
+async fn a_bulk_call_is_as_strict_as_ordered() {
+    let mut options = options();
+    options.registry.strict_bulk_modes = true;
+    options.registry.bulk_error_numbers = true;
+    let hub = start(options).await;
+    let entry = |id: &str, mode: &str| json!({"id": id, "importMode": mode, "status": "enabled"});
+    let entries = json!([
+        entry("made", "create"),
+        entry("either", "createOrUpdate"),
+        {"id": "silent", "status": "enabled"},
+        entry("gone", "delete"),
+    ]);
+    let answer = hub.post("/devices", entries).await;
+    assert_eq!(answer.code(), 400);
+    let codes: Vec<_> = answer.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| {
+            (
+                error["deviceId"].as_str().unwrap(),
+                error["errorCode"].as_u64(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("either", Some(400_004)),
+        ("silent", Some(400_004)),
+        ("gone", Some(404_001)),
+    ];
+    assert_eq!(codes, expected);
+    assert_eq!(hub.get("/devices").await.body.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pages_and_projections_are_as_ordered() {
+    let mut options = options();
+    options.query.max_page = NonZeroU32::new(2).unwrap();
+    options.query.hide_device_etag = true;
+    let hub = start(options).await;
+    for id in ["a", "b", "c"] {
+        hub.create(id, 'B').await;
+    }
+    let asked = [("x-ms-max-item-count", "1000")];
+    let page = query(&hub, "select * from devices", &asked).await;
+    assert_eq!(page.body.as_array().unwrap().len(), 2);
+    assert!(page.header("x-ms-continuation").is_some());
+    assert!(page.body[0]["deviceEtag"].is_string());
+    let projection = "select deviceId, deviceEtag from devices where deviceId = 'a'";
+    let page = query(&hub, projection, &[]).await;
+    assert_eq!(page.body, json!([{"deviceId": "a"}]));
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Hub, hub, options, start};
-use hubshift_emulator::Options;
+use hubshift_azure::quota::Tier;
+use hubshift_emulator::{Options, ThrottleOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -170,4 +171,25 @@ async fn configurations_are_there_after_a_restart() {
     hub.running.stop().await;
     let hub = start(with_data()).await;
     assert_eq!(hub.get(PATH).await.body, made.body);
+}
+
+#[tokio::test]
+async fn a_free_hub_has_ten_of_them() {
+    let mut options = options();
+    options.throttle = ThrottleOptions {
+        tier: Some(Tier::F1),
+        throttle_speed: 10_000.0,
+        ..ThrottleOptions::default()
+    };
+    let hub = start(options).await;
+    let content = json!({"deviceContent": {"properties.desired.rate": 1}});
+    let mut answers = Vec::new();
+    for n in 0..11 {
+        let path = format!("/configurations/c{n}");
+        let made = hub.put(&path, None, json!({"content": content})).await;
+        answers.push((made.code(), made.error().to_owned()));
+    }
+    let last = answers.pop().unwrap();
+    assert!(answers.iter().all(|(code, _)| *code == 200), "{answers:?}");
+    assert_eq!(last, (413, "ConfigurationCountLimitExceeded".to_owned()));
 }

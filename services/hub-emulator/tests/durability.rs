@@ -153,6 +153,24 @@ fn a_bad_seed_is_told_with_its_line_and_loads_nothing() {
     assert!(!data.exists());
 }
 
+#[tokio::test]
+async fn a_dump_does_not_take_the_place_of_the_data() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let hub = start(dir.path(), &[]);
+        let made = hub.call("PUT", "/devices/d", Some(json!({"deviceId": "d"})));
+        assert_eq!(made.await.code(), 200);
+    }
+    let data = dir.path().join("hub.jsonl");
+    let same = dir.path().join("tls/../hub.jsonl");
+    let before = std::fs::read(&data).unwrap();
+    let mut command = command(dir.path());
+    let (code, text) = refused(command.arg("--data").arg(&data).arg("--dump").arg(&same));
+    assert_eq!(code, 64, "{text}");
+    assert!(text.contains("is the data file"), "{text}");
+    assert_eq!(std::fs::read(&data).unwrap(), before);
+}
+
 #[test]
 fn a_taken_port_is_told() {
     let dir = tempfile::tempdir().unwrap();

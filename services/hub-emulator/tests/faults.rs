@@ -96,6 +96,26 @@ async fn a_lost_call_is_carried_out_and_never_answered() {
 }
 
 #[tokio::test]
+async fn a_refused_call_takes_its_http2_connection_along() {
+    let hub = hub().await;
+    let http = client(&hub, Version::HTTP_2);
+    let first = put(&hub, &http, "first").await.unwrap();
+    assert_eq!(first, (200, Version::HTTP_2));
+    let slow = Fault::from(OutageMode::Slow).on("put_device").times(1);
+    hub.running.order(slow.late_by(Duration::from_secs(5)));
+    let refused = async {
+        while !is_there(&hub, "slow").await {}
+        let refuse = Fault::from(OutageMode::Refuse).on("put_device").times(1);
+        hub.running.order(refuse);
+        put(&hub, &http, "refused").await
+    };
+    let (slow, refused) = tokio::join!(put(&hub, &http, "slow"), refused);
+    assert!(!refused.unwrap_err().is_timeout());
+    assert!(!slow.unwrap_err().is_timeout());
+    assert!(!is_there(&hub, "refused").await);
+}
+
+#[tokio::test]
 async fn exactly_the_second_call_of_an_operation_is_hit() {
     let hub = hub().await;
     hub.create("d", 'B').await;

@@ -9,7 +9,7 @@ use common::blob::{Blobs, CANARY};
 use common::jobs::{
     PATIENCE, begin, completed, devices, ended, export, fill, import, log, slow_hub, until,
 };
-use common::{device_path, hub};
+use common::{device_path, hub, options, start};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -92,6 +92,36 @@ async fn a_blob_that_is_not_there_fails_the_job() {
     assert_eq!(record["status"], "failed");
     let reason = record["failureReason"].as_str().unwrap();
     assert!(reason.contains("devices.txt"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_hub_may_have_no_jobs() {
+    let mut options = options();
+    options.job.no_jobs = true;
+    let (hub, blobs) = (start(options).await, Blobs::start().await);
+    let calls = [
+        hub.post("/jobs/create", export(&blobs)).await,
+        hub.get("/jobs").await,
+        hub.get("/jobs/v2/query").await,
+    ];
+    for refused in calls {
+        assert_eq!((refused.code(), refused.error()), (400, "InvalidOperation"));
+    }
+    assert_eq!(blobs.calls(), Vec::<String>::new());
+    assert_eq!(hub.get("/devices").await.code(), 200);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_tells_the_lines_that_failed_before() {
+    let (hub, blobs) = (hub().await, Blobs::start().await);
+    let line = r#"{"id":"gone","importMode":"delete","status":"enabled"}"#;
+    blobs.put("devices.txt", line);
+    let mut body = import(&blobs);
+    // There is no blob with configurations.
+    body["includeConfigurations"] = true.into();
+    let id = begin(&hub, body).await;
+    assert_eq!(ended(&hub, &id).await["status"], "failed");
+    assert_eq!(log(&blobs), [(Some("gone".to_owned()), 404_001)]);
 }
 
 #[tokio::test]

@@ -165,3 +165,25 @@ async fn only_the_named_hub_is_known_and_versions_are_asked_for() {
     let bare = hub.http.get(url).bearer_auth(&fence);
     assert_eq!(answer(bare.send().await.unwrap()).await.code(), 400);
 }
+
+#[tokio::test]
+async fn a_container_that_does_not_answer_does_not_keep_a_fence_waiting() {
+    let hub = start(entra::options()).await;
+    let fence = token(&hub, "contributor", MANAGEMENT_SCOPE).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = silent.local_addr().unwrap();
+    let uri = format!("http://{addr}/account/box?sp=racwdl&sig=x");
+    let job = hub.post(
+        "/jobs/create",
+        json!({"type": "export", "outputBlobContainerUri": uri}),
+    );
+    let fenced = async {
+        // The hub tries the container, and waits for it from now on.
+        let _asked = silent.accept().await.unwrap();
+        put(&hub, &fence, &[("publicNetworkAccess", json!("Disabled"))]).await
+    };
+    tokio::select! {
+        _ = job => panic!("the container has not answered"),
+        closed = fenced => assert_eq!(closed["properties"]["publicNetworkAccess"], "Disabled"),
+    }
+}

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Hub, VERSION, answer, key, options, start};
-use hubshift_emulator::{Options, OutageMode, OutageScope};
+use hubshift_emulator::{Fault, Options, OutageMode, OutageScope};
 use serde_json::json;
 
 async fn hub() -> Hub {
@@ -165,23 +165,24 @@ async fn stopping_does_not_wait_for_requests_that_hang() {
 }
 
 #[tokio::test]
-async fn a_throttled_hub_reads_and_says_when_to_write_again() {
+async fn a_throttled_hub_reads_and_says_when_to_write_again_only_if_ordered() {
     let hub = hub().await;
     hub.running
         .set_outage_of(OutageMode::Throttled, OutageScope::Write);
     assert_eq!(try_get(&hub).await.unwrap(), 200);
-    let url = format!("{}?{VERSION}", hub.url("/devices/d"));
-    let token = hub.owner_token();
-    let request = hub.http.put(url).header("authorization", token.expose());
-    let sent = request
-        .json(&json!({"deviceId": "d"}))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(sent.status().as_u16(), 429);
-    assert_eq!(sent.headers()["retry-after"], "1");
-    let body: serde_json::Value = sent.json().await.unwrap();
-    assert!(body.to_string().contains("ThrottlingException"), "{body}");
+    let body = json!({"deviceId": "d"});
+    let refused = hub.put("/devices/d", None, body.clone()).await;
+    let expected = (429, "ThrottlingBacklogTimeout");
+    assert_eq!((refused.code(), refused.error()), expected);
+    assert_eq!(refused.header("retry-after"), None);
+    let words = "ErrorCode:ThrottlingBacklogTimeout;The request has been throttled. \
+        Wait 10 seconds and try again. Operation type: CRUD";
+    assert_eq!(refused.body["Message"], words);
+
+    let fault = Fault::from(OutageMode::Throttled).retry_after(3);
+    hub.running.order(fault);
+    let refused = hub.put("/devices/d", None, body).await;
+    assert_eq!(refused.header("retry-after"), Some("3"));
     hub.running.set_outage(OutageMode::None);
     assert_eq!(hub.get("/devices/d").await.code(), 404);
 }

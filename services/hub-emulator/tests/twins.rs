@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::hub;
+use common::{VERSION, answer, hub};
 use reqwest::Method;
+use reqwest::header::HeaderValue;
 use serde_json::json;
 
 #[tokio::test]
@@ -76,4 +77,22 @@ async fn what_is_too_large_or_misnamed_changes_nothing() {
         assert_eq!((refused.code(), refused.error()), (400, "ArgumentInvalid"));
     }
     assert_eq!(hub.get("/twins/d").await.body, before);
+}
+
+#[tokio::test]
+async fn a_condition_that_is_no_text_is_not_fulfilled() {
+    let hub = hub().await;
+    hub.create("d", 'B').await;
+    let url = format!("{}?{VERSION}", hub.url("/twins/d"));
+    let odd = HeaderValue::from_bytes(b"\"\xff\"").unwrap();
+    let request = hub
+        .http
+        .patch(url)
+        .header("authorization", hub.owner_token().expose())
+        .header("if-match", odd);
+    let sent = request.json(&json!({"tags": {"a": 1}})).send().await;
+    let refused = answer(sent.unwrap()).await;
+    let expected = (412, "PreconditionFailed");
+    assert_eq!((refused.code(), refused.error()), expected);
+    assert_eq!(hub.get("/twins/d").await.body["tags"], json!({}));
 }

@@ -41,7 +41,7 @@ impl HubControl {
         let mode = if throttle { "throttled" } else { "none" };
         let answer = reqwest::Client::new()
             .post(&self.outage_url)
-            .json(&json!({"mode": mode, "scope": "write"}))
+            .json(&json!({"mode": mode, "scope": "write", "retryAfter": 1}))
             .send()
             .await?;
         answer.error_for_status()?;

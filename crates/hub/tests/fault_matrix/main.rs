@@ -104,7 +104,8 @@ async fn run(cell: Cell) -> Option<Shown> {
     let fault = Fault::from(cell.mode)
         .times(1)
         .after(cell.skip)
-        .late_by(Duration::from_millis(50));
+        .late_by(Duration::from_millis(50))
+        .retry_after(1);
     running.order(fault);
     let outcome = cell.operation.run(&hub, &prepared).await;
     let requests = sum(&running) - before;

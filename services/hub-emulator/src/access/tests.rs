@@ -58,6 +58,25 @@ fn a_policy_allows_what_its_name_says() {
 }
 
 #[test]
+fn transfers_take_every_right_if_that_is_ordered() {
+    let text = |name: &str| Secret::new(format!("{name}:{}", key("A").expose()));
+    let names = ["iothubowner", "registryReadWrite"];
+    let mut options = Options {
+        policies: names.map(text).to_vec(),
+        ..Options::local("iothubowner", &key("A"))
+    };
+    let job = Operation::CreateJob;
+    for (is_strict, expected) in [(false, [true, true]), (true, [true, false])] {
+        options.job.strict_job_access = is_strict;
+        let access = Access::new(&options, vec![HOST.to_owned()]).unwrap();
+        let found = names.map(|name| allows(&access, HOST, name, &key("A"), &job));
+        assert_eq!(found, expected, "{is_strict}");
+        let device = Operation::ListDevices;
+        assert!(allows(&access, HOST, names[1], &key("A"), &device));
+    }
+}
+
+#[test]
 fn wrong_key_unknown_policy_and_narrow_scope_are_refused() {
     let access = access();
     assert!(!is_allowed(&access, HOST, "iothubowner", &key("B")));

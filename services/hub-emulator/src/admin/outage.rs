@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::outage::Fault;
@@ -25,7 +27,12 @@ pub(super) async fn get(State(app): State<Arc<App>>) -> Json<Ordered> {
     })
 }
 
-pub(super) async fn set(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> Json<Fault> {
+pub(super) async fn set(
+    State(app): State<Arc<App>>,
+    Json(order): Json<Value>,
+) -> Result<Json<Fault>, (StatusCode, String)> {
+    let wrong = |words| (StatusCode::UNPROCESSABLE_ENTITY, words);
+    let fault = Fault::read(order).map_err(wrong)?;
     app.outage.set(fault.clone());
-    Json(fault)
+    Ok(Json(fault))
 }

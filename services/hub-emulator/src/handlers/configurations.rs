@@ -35,8 +35,9 @@ pub(super) fn put(
         return Err(Refusal::new(ErrorCode::ArgumentInvalid, words));
     }
     let if_match = if_match.and_then(quoted);
+    let most = app.throttle.settings().configurations();
     let mut registry = app.registry();
-    answer(registry.put_configuration(id, configuration, if_match.as_ref())?)
+    answer(registry.put_configuration(id, configuration, if_match.as_ref(), most)?)
 }
 
 /// Unlike identities, a configuration can be deleted without `If-Match`.

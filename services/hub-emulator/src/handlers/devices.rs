@@ -45,9 +45,10 @@ pub(super) fn list(app: &App, top: Option<&str>) -> Result<Answer, Refusal> {
         .and_then(|text| text.parse().ok())
         .filter(|top| (1..=MAX_LIST).contains(top));
     let registry = app.registry();
-    let records = registry.after(None).take(top.unwrap_or(MAX_LIST));
+    let records = registry.records_after(None, top.unwrap_or(MAX_LIST));
     Answer::json(
         &records
+            .iter()
             .map(|record| registry.device(record))
             .collect::<Vec<_>>(),
     )

@@ -14,6 +14,7 @@ mod twins;
 
 use std::sync::Arc;
 
+use http::header;
 use http::request::Parts;
 use hubshift_azure::etag::IfMatch;
 use hubshift_azure::{ErrorCode, FieldError};
@@ -21,8 +22,27 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
 use crate::app::{self, App};
-use crate::operation::Operation;
+use crate::operation::{Class, Operation};
 use crate::registry::TwinWrite;
+
+pub(crate) use jobs::OpenJob;
+
+/// What a call needs from elsewhere, got before it is carried out: that can take long. A hub that
+/// has no jobs says so first.
+pub(crate) async fn open(
+    app: &App,
+    operation: &Operation,
+    body: &[u8],
+) -> Result<Option<OpenJob>, Refusal> {
+    if operation.class() == Class::Job && app.jobs.settings().no_jobs {
+        let words = "this hub has no jobs";
+        return Err(Refusal::new(ErrorCode::InvalidOperation, words));
+    }
+    match operation {
+        Operation::CreateJob => jobs::open(app, body).await.map(Some),
+        _ => Ok(None),
+    }
+}
 
 /// Carries an operation out.
 pub(crate) async fn run(
@@ -30,6 +50,7 @@ pub(crate) async fn run(
     operation: Operation,
     head: &Parts,
     body: &[u8],
+    opened: Option<OpenJob>,
 ) -> Result<Answer, Refusal> {
     match operation {
         Operation::GetDevice(id) => devices::get(app, &id),
@@ -37,7 +58,7 @@ pub(crate) async fn run(
         Operation::DeleteDevice(id) => devices::delete(app, &id, if_match(head)),
         Operation::ListDevices => devices::list(app, app::parameter(head, "top")),
         Operation::BulkDevices => bulk::run(app, body),
-        Operation::Query => query::run(app, head, body),
+        Operation::Query => query::run(app, head, body).await,
         Operation::GetTwin(id) => twins::get(app, &id),
         Operation::PatchTwin(id) => twins::write(app, &id, TwinWrite::Patch, if_match(head), body),
         Operation::PutTwin(id) => twins::write(app, &id, TwinWrite::Replace, if_match(head), body),
@@ -72,7 +93,7 @@ pub(crate) async fn run(
         Operation::DeleteConfiguration(id) => configurations::delete(app, &id, if_match(head)),
         Operation::TestQueries => configurations::test_conditions(body),
         Operation::ApplyConfiguration(id) => configurations::apply(app, &id, body),
-        Operation::CreateJob => jobs::create(app, body).await,
+        Operation::CreateJob => jobs::create(app, opened),
         Operation::ListJobs => jobs::list(app),
         Operation::GetJob(id) => jobs::get(app, &id),
         Operation::CancelJob(id) => jobs::cancel(app, &id),
@@ -86,8 +107,10 @@ pub(crate) async fn run(
     }
 }
 
+/// A condition that is no text is still one, and nothing fulfils it.
 fn if_match(head: &Parts) -> Option<IfMatch> {
-    app::text(head, "if-match").map(IfMatch::parse)
+    let header = head.headers.get(header::IF_MATCH)?;
+    Some(IfMatch::parse(&String::from_utf8_lossy(header.as_bytes())))
 }
 
 /// Reads a body. Errors name the field and never its value.

@@ -75,15 +75,17 @@ impl Jobs {
         let cancel = self.stop.child_token();
         let job = ScheduledJob::read(id, request, OffsetDateTime::now_utc(), cancel.clone())?;
         let plan = job.plan();
-        let shown = self.schedule.add(job)?;
+        let most = app.throttle.settings().scheduled_jobs();
+        let shown = self.schedule.add(job, most)?;
         self.tasks
             .spawn(schedule::run(Arc::clone(app), id.to_owned(), plan, cancel));
         Ok(shown)
     }
 
-    /// The rows of `devices.jobs`: how each device of each scheduled job fared.
-    pub(crate) fn device_rows(&self) -> Vec<Value> {
-        self.schedule.device_rows()
+    /// The rows of `devices.jobs`, how each device of each scheduled job fared: at most so many,
+    /// after so many.
+    pub(crate) fn device_rows(&self, given: usize, most: usize) -> Vec<Value> {
+        self.schedule.device_rows(given, most)
     }
 
     /// Ends every job that runs or waits.

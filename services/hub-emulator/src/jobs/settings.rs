@@ -14,6 +14,8 @@ pub(crate) struct JobSettings {
     pub(crate) lines_per_second: Option<NonZeroU32>,
     /// Whether an export reads the registry piece by piece while it is written.
     pub(crate) export_while_written: bool,
+    /// Whether all jobs are refused.
+    pub(crate) no_jobs: bool,
     /// Whether a query of scheduled jobs is answered with a list.
     pub(crate) job_query_as_list: bool,
 }
@@ -23,6 +25,7 @@ impl From<&JobOptions> for JobSettings {
         Self {
             lines_per_second: options.job_lines_per_second,
             export_while_written: options.export_while_written,
+            no_jobs: options.no_jobs,
             job_query_as_list: options.job_query_as_list,
         }
     }

@@ -1,11 +1,15 @@
-//! How queries lie: lag and ghosts.
+//! How queries lie, and what the real hub does nobody knows.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::duration;
 
-/// How queries lie: lag and ghosts.
-#[derive(Clone, Debug, Default, clap::Args)]
+/// The most rows of a page.
+const MAX_PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+
+/// How queries lie, and what the real hub does nobody knows.
+#[derive(Clone, Debug, clap::Args)]
 pub struct QueryOptions {
     /// How old the state is that queries see, like 5m; reads of a single device are always current
     #[arg(
@@ -28,6 +32,35 @@ pub struct QueryOptions {
         value_parser = duration::parse
     )]
     pub ghosts: Duration,
+
+    /// The most rows of a page; who asks for more gets so many
+    #[arg(
+        id = "query-max-page",
+        long = "query-max-page",
+        env = "HUB_EMULATOR_QUERY_MAX_PAGE",
+        value_name = "ROWS",
+        default_value_t = MAX_PAGE
+    )]
+    pub max_page: NonZeroU32,
+
+    /// Leave deviceEtag out of projections
+    #[arg(
+        id = "query-hide-device-etag",
+        long = "query-hide-device-etag",
+        env = "HUB_EMULATOR_QUERY_HIDE_DEVICE_ETAG"
+    )]
+    pub hide_device_etag: bool,
+}
+
+impl Default for QueryOptions {
+    fn default() -> Self {
+        Self {
+            lag: Duration::ZERO,
+            ghosts: Duration::ZERO,
+            max_page: MAX_PAGE,
+            hide_device_etag: false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +86,7 @@ mod tests {
         let told = options(&["--query-lag", "5m", "--query-ghosts=1h"]).unwrap();
         assert_eq!(told, (Duration::from_secs(300), Duration::from_secs(3600)));
         assert!(options(&["--query-lag", "5"]).is_err());
+        assert!(options(&["--query-max-page", "0"]).is_err());
+        assert!(options(&["--query-max-page", "5", "--query-hide-device-etag"]).is_ok());
     }
 }

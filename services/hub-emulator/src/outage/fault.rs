@@ -3,11 +3,27 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{CallKind, Outage, OutageMode, OutageScope};
+use crate::operation::Operation;
 
 /// How late a slow hub answers when nothing is said.
 const LATENCY_MS: u64 = 1000;
+/// What an order may say. What the hub shows of the one in force can be ordered again, so that
+/// `hits` is passed over.
+const FIELDS: [&str; 8] = [
+    "mode",
+    "scope",
+    "latencyMs",
+    "retryAfter",
+    "count",
+    "skip",
+    "operation",
+    "hits",
+];
+/// What requests are counted as that ask for nothing that there is.
+const UNKNOWN: &str = "unknown";
 
 /// What is wrong, for which of the calls and for how many of them.
 ///
@@ -22,6 +38,9 @@ pub struct Fault {
     /// How late a slow hub answers, in milliseconds.
     #[serde(default = "latency_ms")]
     pub latency_ms: u64,
+    /// When a refused call may come back, in seconds, if that is told: the real hub does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
     /// How many calls are hit; nothing is all of them, until another order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
@@ -44,6 +63,7 @@ impl From<Outage> for Fault {
         Self {
             outage,
             latency_ms: LATENCY_MS,
+            retry_after: None,
             count: None,
             skip: 0,
             operation: None,
@@ -59,6 +79,26 @@ impl From<OutageMode> for Fault {
 }
 
 impl Fault {
+    /// Reads an order, or says what is wrong with it. A word that is misspelt would make another
+    /// order of it, for all calls where one was meant.
+    pub(crate) fn read(order: Value) -> Result<Self, String> {
+        let words = order.as_object().into_iter().flat_map(|order| order.keys());
+        let unknown = words.cloned().find(|word| !FIELDS.contains(&word.as_str()));
+        if let Some(word) = unknown {
+            return Err(format!("unknown field {word}, expected one of {FIELDS:?}"));
+        }
+        let fault: Self = serde_json::from_value(order).map_err(|error| error.to_string())?;
+        match &fault.operation {
+            Some(name) if name != UNKNOWN && !Operation::NAMES.contains(&name.as_str()) => {
+                Err(format!(
+                    "unknown operation {name}, expected one of {:?}",
+                    Operation::NAMES
+                ))
+            }
+            _ => Ok(fault),
+        }
+    }
+
     /// For this operation only.
     pub fn on(self, operation: &str) -> Self {
         let operation = Some(operation.to_owned());
@@ -80,6 +120,15 @@ impl Fault {
     pub fn late_by(self, latency: Duration) -> Self {
         let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         Self { latency_ms, ..self }
+    }
+
+    /// With a 429 that tells when to come back.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        let retry_after = Some(seconds);
+        Self {
+            retry_after,
+            ..self
+        }
     }
 
     pub(crate) fn latency(&self) -> Duration {
@@ -113,6 +162,8 @@ fn latency_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -133,11 +184,30 @@ mod tests {
             .on("put_twin")
             .times(1)
             .after(1)
-            .late_by(Duration::from_millis(20));
+            .late_by(Duration::from_millis(20))
+            .retry_after(7);
         let text = serde_json::to_string(&fault).unwrap();
         assert!(text.contains("\"mode\":\"reset-early\""), "{text}");
         assert!(text.contains("\"latencyMs\":20"), "{text}");
+        assert!(text.contains("\"retryAfter\":7"), "{text}");
         assert_eq!(serde_json::from_str::<Fault>(&text).unwrap(), fault);
+    }
+
+    #[test]
+    fn a_misspelt_order_is_none() {
+        let read = |order: Value| Fault::read(order);
+        let misspelt = read(json!({"mode": "error", "opeartion": "put_twin"})).unwrap_err();
+        assert!(
+            misspelt.starts_with("unknown field opeartion"),
+            "{misspelt}"
+        );
+        let unheard = read(json!({"mode": "error", "operation": "put_twins"})).unwrap_err();
+        assert!(unheard.contains("patch_twin"), "{unheard}");
+        assert!(read(json!({"mode": "sometimes"})).is_err());
+        assert!(read(json!(["error"])).is_err());
+        let shown = json!({"mode": "error", "operation": "put_twin", "latencyMs": 1, "hits": 3});
+        assert_eq!(read(shown).unwrap().operation.as_deref(), Some("put_twin"));
+        assert!(read(json!({"mode": "error", "operation": "unknown"})).is_ok());
     }
 
     #[test]

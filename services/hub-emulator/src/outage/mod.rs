@@ -24,7 +24,7 @@ pub enum OutageMode {
     Hang,
     /// Every request is answered with 503
     Unavailable,
-    /// Every request is answered with 429, and is welcome again a second later
+    /// Every request is answered with 429
     Throttled,
     /// Every request is answered with 500, and not carried out
     Error,

@@ -24,6 +24,7 @@ struct Order {
 pub(crate) struct Strike {
     pub(crate) mode: OutageMode,
     pub(crate) latency: Duration,
+    pub(crate) retry_after: Option<u32>,
     /// The number of the order.
     pub(crate) order: u64,
 }
@@ -54,6 +55,7 @@ impl OutageSwitch {
         let mut strike = Strike {
             mode: OutageMode::None,
             latency: Duration::ZERO,
+            retry_after: None,
             order: 0,
         };
         // Nobody is woken for a count: what they wait for is another order.
@@ -106,6 +108,7 @@ impl Order {
         Strike {
             mode,
             latency: self.fault.latency(),
+            retry_after: self.fault.retry_after,
             order: self.number,
         }
     }

@@ -69,7 +69,7 @@ impl Query {
         let last = rows.last().filter(|_| has_more);
         let next = last.map(|(key, _)| Continuation {
             after: Some(key.as_ref().to_owned()),
-            given: start.given + size,
+            given: start.given.saturating_add(size),
         });
         Page {
             rows: rows.into_iter().map(|(_, row)| row).collect(),
@@ -225,6 +225,17 @@ mod tests {
             ids("select top 1 * from devices where tags.n = 1", 4),
             ["a"]
         );
+    }
+
+    #[test]
+    fn a_forged_continuation_breaks_nothing() {
+        let query = Query::parse("select * from devices").unwrap();
+        let start = Continuation {
+            after: None,
+            given: usize::MAX,
+        };
+        let page = query.page(devices().into_iter(), &start, 2);
+        assert_eq!(page.next.unwrap().given, usize::MAX);
     }
 
     #[test]

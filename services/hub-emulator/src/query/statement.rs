@@ -98,6 +98,11 @@ impl Query {
         }
     }
 
+    /// Whether rows of the answer are made of fields that the query names.
+    pub(crate) fn is_projection(&self) -> bool {
+        !self.columns().is_empty()
+    }
+
     /// The columns; none where a row is answered as it is.
     pub(super) fn columns(&self) -> &[Column] {
         match &self.selection {

@@ -7,9 +7,6 @@ use super::record::check_etag;
 use super::{Registry, configuration, not_written};
 use crate::answer::Refusal;
 
-/// The most configurations that a hub has.
-const MAX_CONFIGURATIONS: usize = 100;
-
 impl Registry {
     /// All of them in the order of their ids.
     pub(crate) fn configurations(&self) -> impl Iterator<Item = &Configuration> {
@@ -22,15 +19,16 @@ impl Registry {
             .ok_or_else(|| Refusal::new(ErrorCode::ConfigurationNotFound, id))
     }
 
-    /// PUT: without `If-Match` it must not be there, with it it must.
+    /// PUT: without `If-Match` it must not be there, with it it must. A hub has no more than `most`.
     pub(crate) fn put_configuration(
         &mut self,
         id: &str,
         body: Configuration,
         if_match: Option<&IfMatch>,
+        most: usize,
     ) -> Result<&Configuration, Refusal> {
         let new = match if_match {
-            None => self.created_configuration(id, body)?,
+            None => self.created_configuration(id, body, most)?,
             Some(if_match) => {
                 let old = self.configuration(id)?.clone();
                 check(&old, if_match)?;
@@ -62,13 +60,14 @@ impl Registry {
         &mut self,
         id: &str,
         body: Configuration,
+        most: usize,
     ) -> Result<Configuration, Refusal> {
         if self.configurations.contains_key(id) {
             let words = format!("A configuration with ID '{id}' already exists.");
             return Err(Refusal::new(ErrorCode::ConfigurationAlreadyExists, words));
         }
-        if self.configurations.len() >= MAX_CONFIGURATIONS {
-            let words = "a hub has at most 100 configurations";
+        if self.configurations.len() >= most {
+            let words = format!("this hub has at most {most} configurations");
             return Err(Refusal::new(
                 ErrorCode::ConfigurationCountLimitExceeded,
                 words,

@@ -67,7 +67,7 @@ impl Registry {
         body: IdentityBody,
         if_match: &IfMatch,
     ) -> Result<Record, Refusal> {
-        let old = self
+        let old: &Record = self
             .records
             .get(id)
             .ok_or_else(|| Refusal::device_not_found(id))?;
@@ -79,7 +79,7 @@ impl Registry {
     /// Puts a device under a parent and leaves everything else of it as it is: for seeds, whose
     /// devices are made before their parents' scopes are known.
     pub(crate) fn attach(&mut self, id: &str, parent_scope: &str) -> Result<(), Refusal> {
-        let old = self
+        let old: &Record = self
             .records
             .get(id)
             .ok_or_else(|| Refusal::device_not_found(id))?;

@@ -8,20 +8,21 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Record, Registry};
+use super::Record;
 use crate::journal::Records;
 
 /// What a record was before a change.
 struct Change {
     when: Instant,
-    before: Option<Record>,
+    before: Option<Arc<Record>>,
 }
 
 /// What records were.
 #[derive(Default)]
-pub(crate) struct Echo {
+pub(super) struct Echo {
     /// How old the state is that queries see.
     lag: Duration,
     /// How much longer they see what is deleted.
@@ -32,33 +33,21 @@ pub(crate) struct Echo {
     order: VecDeque<(Instant, String)>,
 }
 
-impl Registry {
-    /// The records that queries see, in the order of their ids.
-    pub(crate) fn seen(&self, start: Bound<&str>) -> impl Iterator<Item = &Record> {
-        self.echo.view(&self.records, start, Instant::now())
-    }
-
-    /// How queries lie.
-    pub(crate) fn echo(&mut self) -> &mut Echo {
-        &mut self.echo
-    }
-}
-
 impl Echo {
     /// Queries lag so much from now on. What was not kept until now cannot be seen.
-    pub(crate) fn set(&mut self, lag: Duration, ghosts: Duration) {
+    pub(super) fn set(&mut self, lag: Duration, ghosts: Duration) {
         (self.lag, self.ghosts) = (lag, ghosts);
         self.prune(Instant::now());
     }
 
     /// Keeps what a record was that is about to change.
-    pub(super) fn note(&mut self, id: &str, before: Option<&Record>) {
+    pub(super) fn note(&mut self, id: &str, before: Option<&Arc<Record>>) {
         if !self.memory().is_zero() {
             self.note_at(id, before, Instant::now());
         }
     }
 
-    fn note_at(&mut self, id: &str, before: Option<&Record>, when: Instant) {
+    fn note_at(&mut self, id: &str, before: Option<&Arc<Record>>, when: Instant) {
         self.prune(when);
         let before = before.cloned();
         let changes = self.changes.entry(id.to_owned()).or_default();
@@ -87,13 +76,13 @@ impl Echo {
         }
     }
 
-    /// The records and the changes side by side, in the order of their ids.
-    fn view<'a>(
+    /// What queries see: the records and the changes side by side, in the order of their ids.
+    pub(super) fn view<'a>(
         &'a self,
         records: &'a Records,
         start: Bound<&str>,
         now: Instant,
-    ) -> impl Iterator<Item = &'a Record> {
+    ) -> impl Iterator<Item = &'a Arc<Record>> {
         let range = (start, Bound::Unbounded);
         let mut records = records.range::<str, _>(range).peekable();
         let mut changes = self.changes.range::<str, _>(range).peekable();
@@ -123,9 +112,9 @@ impl Echo {
     fn shown<'a>(
         &self,
         changes: &'a VecDeque<Change>,
-        current: Option<&'a Record>,
+        current: Option<&'a Arc<Record>>,
         now: Instant,
-    ) -> Option<&'a Record> {
+    ) -> Option<&'a Arc<Record>> {
         let seen = changes.partition_point(|change| age(change.when, now) >= self.lag);
         let then = match changes.get(seen) {
             Some(unseen) => unseen.before.as_ref(),
@@ -176,7 +165,7 @@ mod tests {
                 status_reason: Some(reason.to_owned()),
                 ..sample(id)
             };
-            self.records.insert(id.to_owned(), record);
+            self.records.insert(id.to_owned(), Arc::new(record));
         }
 
         fn delete(&mut self, minute: u32, id: &str) {
@@ -188,7 +177,7 @@ mod tests {
         /// What queries see: `id=reason`.
         fn seen_from(&self, minute: u32, start: Bound<&str>) -> Vec<String> {
             let now = self.start + MINUTE * minute;
-            let text = |record: &Record| {
+            let text = |record: &Arc<Record>| {
                 let reason = record.status_reason.as_deref().unwrap_or_default();
                 format!("{}={reason}", record.device_id)
             };
@@ -287,10 +276,10 @@ mod tests {
     #[test]
     fn without_lag_and_ghosts_nothing_is_kept() {
         let mut echo = Echo::default();
-        echo.note("a", Some(&sample("a")));
+        echo.note("a", Some(&Arc::new(sample("a"))));
         assert!(echo.changes.is_empty() && echo.order.is_empty());
         echo.set(MINUTE, MINUTE);
-        echo.note("a", Some(&sample("a")));
+        echo.note("a", Some(&Arc::new(sample("a"))));
         assert_eq!(echo.order.len(), 1);
         echo.set(Duration::ZERO, Duration::ZERO);
         assert!(echo.changes.is_empty() && echo.order.is_empty());

@@ -19,19 +19,18 @@ mod identity;
 mod key_rotation;
 mod marks;
 mod module;
-mod module_twins;
 mod modules;
+mod queries;
 mod record;
 mod scope;
+mod seen;
 mod twin_state;
 
 use std::collections::HashMap;
-use std::ops::Bound;
+use std::sync::Arc;
 
 use hubshift_azure::etag::IfMatch;
-use hubshift_azure::{
-    Device, ErrorCode, ExportImportDevice, RegistryStatistics, ServiceStatistics, Status,
-};
+use hubshift_azure::{Device, ErrorCode, RegistryStatistics, ServiceStatistics, Status};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tracing::error;
@@ -46,9 +45,11 @@ use echo::Echo;
 pub(crate) use identity::IdentityBody;
 pub(crate) use marks::Marks;
 pub(crate) use module::{ModuleBody, ModuleRecord};
+pub(crate) use queries::QuerySettings;
 pub(crate) use record::Record;
 #[cfg(test)]
 pub(crate) use record::sample;
+pub(crate) use seen::Seen;
 pub(crate) use twin_state::TwinChange;
 
 /// How a twin is written.
@@ -68,6 +69,7 @@ pub(crate) struct Registry {
     journal: Option<Journal>,
     marks: Marks,
     options: RegistryOptions,
+    queries: QuerySettings,
     echo: Echo,
 }
 
@@ -81,6 +83,7 @@ impl Registry {
             journal,
             marks,
             options: RegistryOptions::default(),
+            queries: QuerySettings::default(),
             echo: Echo::default(),
         }
     }
@@ -111,21 +114,8 @@ impl Registry {
     pub(crate) fn get(&self, id: &str) -> Result<&Record, Refusal> {
         self.records
             .get(id)
+            .map(Arc::as_ref)
             .ok_or_else(|| Refusal::device_not_found(id))
-    }
-
-    /// Records in the order of their ids, from after this one.
-    pub(crate) fn after(&self, id: Option<&str>) -> impl Iterator<Item = &Record> {
-        let start = id.map_or(Bound::Unbounded, Bound::Excluded);
-        self.records
-            .range::<str, _>((start, Bound::Unbounded))
-            .map(|(_, record)| record)
-    }
-
-    /// Everything as an export job writes it: devices in the order of their ids, each followed by
-    /// its modules.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = ExportImportDevice> {
-        self.records.values().flat_map(Record::entries)
     }
 
     /// The identity as the hub shows it.
@@ -168,15 +158,15 @@ impl Registry {
         if let Some(journal) = &mut self.journal {
             journal.put(&record).map_err(not_written)?;
         }
-        let id = &record.device_id;
-        self.echo.note(id, self.records.get(id));
-        self.records.insert(record.device_id.clone(), record);
+        let id = record.device_id.clone();
+        self.echo.note(&id, self.records.get(&id));
+        self.records.insert(id, Arc::new(record));
         Ok(())
     }
 
     pub(crate) fn statistics(&self) -> RegistryStatistics {
         let total = self.records.len() as i64;
-        let is_enabled = |record: &&Record| record.status == Status::Enabled;
+        let is_enabled = |record: &&Arc<Record>| record.status == Status::Enabled;
         let enabled = self.records.values().filter(is_enabled).count() as i64;
         RegistryStatistics {
             total_device_count: total,

@@ -123,13 +123,15 @@ pub(super) fn check_count(modules: usize) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::Marks;
     use super::super::record::sample;
     use super::*;
     use crate::journal::Records;
 
     fn registry() -> Registry {
-        let records = Records::from([("d".to_owned(), sample("d"))]);
+        let records = Records::from([("d".to_owned(), Arc::new(sample("d")))]);
         Registry::new(records, None, Marks::new().unwrap())
     }
 

@@ -123,9 +123,9 @@ fn parents(
 /// The Edge device that has this scope now.
 fn owner<'a>(records: &'a Records, scope: &str) -> Option<&'a Record> {
     let (id, _) = scope.strip_prefix(PREFIX)?.rsplit_once('-')?;
-    records
-        .get(id)
-        .filter(|record| record.iot_edge && record.device_scope.as_deref() == Some(scope))
+    let record: &Record = records.get(id)?;
+    let is_owner = record.iot_edge && record.device_scope.as_deref() == Some(scope);
+    is_owner.then_some(record)
 }
 
 /// Whether the record or one above it has this id.

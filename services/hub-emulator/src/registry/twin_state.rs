@@ -60,7 +60,12 @@ impl TwinChange {
         }
     }
 
-    /// Whether anything was sent.
+    /// Whether reported properties were sent and nothing else.
+    fn is_of_reported(&self) -> bool {
+        self.tags.is_none() && self.desired.is_none() && self.reported.is_some()
+    }
+
+    /// Whether nothing was sent.
     pub(crate) fn is_empty(&self) -> bool {
         self.tags.is_none() && self.desired.is_none() && self.reported.is_none()
     }
@@ -97,7 +102,8 @@ impl TwinState {
             reported_metadata: Map::new(),
             created: wire_time::write(now),
         };
-        state.replaced(change, now)
+        let tags = Some(change.tags.unwrap_or_default());
+        state.replaced(TwinChange { tags, ..change }, now)
     }
 
     /// The twin after a write of either kind.
@@ -128,16 +134,20 @@ impl TwinState {
     }
 
     /// The twin after a PUT: tags and desired are what was sent, nothing if nothing was. Reported
-    /// properties stay, unless an import brings some.
+    /// properties stay, unless an import brings some; if it brings nothing else, the rest stays.
     pub(crate) fn replaced(
         &self,
         change: TwinChange,
         now: OffsetDateTime,
     ) -> Result<Self, LimitError> {
         let mut next = self.next();
-        (next.tags, next.desired, next.metadata) = (Map::new(), Map::new(), Map::new());
-        merge(&mut next.tags, &change.tags.unwrap_or_default());
-        next.set_desired(&change.desired.unwrap_or_default(), now);
+        if change.is_of_reported() {
+            next.etag = self.etag;
+        } else {
+            (next.tags, next.desired, next.metadata) = (Map::new(), Map::new(), Map::new());
+            merge(&mut next.tags, &change.tags.unwrap_or_default());
+            next.set_desired(&change.desired.unwrap_or_default(), now);
+        }
         if let Some(reported) = change.reported {
             next.set_reported(&reported, now);
         }

@@ -1,12 +1,13 @@
-//! One connection as faults see it: it can be cut, at once or when half an answer has left.
+//! One connection as faults see it: it can be closed, or cut, at once or when half an answer has
+//! left.
 //!
 //! A cut is a reset, not an orderly close: the client sees that the connection broke. Over HTTP/2
-//! every request of the connection breaks with it.
+//! every request of the connection ends with it, whichever of the two it is.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
@@ -24,22 +25,30 @@ const ARMED: u8 = 1;
 /// Something was written since then.
 const WRITTEN: u8 = 2;
 
-/// A connection that can be cut.
+/// A connection that can be closed and cut.
 #[derive(Default)]
 pub(crate) struct Line {
     state: AtomicU8,
-    cut: CancellationToken,
+    /// Its end is a reset.
+    is_cut: AtomicBool,
+    end: CancellationToken,
 }
 
 impl Line {
-    /// Cuts the connection.
-    pub(crate) fn cut(&self) {
-        self.cut.cancel();
+    /// Closes the connection.
+    pub(crate) fn close(&self) {
+        self.end.cancel();
     }
 
-    /// Ends when the line is cut.
-    pub(super) async fn was_cut(&self) {
-        self.cut.cancelled().await;
+    /// Cuts the connection.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+        self.end.cancel();
+    }
+
+    /// Ends when the line is closed or cut.
+    pub(super) async fn ended(&self) {
+        self.end.cancelled().await;
     }
 
     /// An answer that breaks off in the middle, with the connection. One without a body cannot:
@@ -126,7 +135,7 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.line.cut.is_cancelled() {
+        if self.line.is_cut.load(Ordering::SeqCst) {
             // Closing is a reset then. If that cannot be had, the line still ends.
             let _ = self.stream.get_ref().0.set_zero_linger();
         }
@@ -190,11 +199,11 @@ mod tests {
         line.flushed();
         line.arm();
         line.flushed();
-        assert!(!line.cut.is_cancelled(), "nothing was written since");
+        assert!(!line.end.is_cancelled(), "nothing was written since");
         line.wrote();
-        assert!(!line.cut.is_cancelled(), "it has not left");
+        assert!(!line.end.is_cancelled(), "it has not left");
         line.flushed();
-        assert!(line.cut.is_cancelled());
+        assert!(line.end.is_cancelled());
     }
 
     #[tokio::test]
@@ -217,6 +226,6 @@ mod tests {
         let line = Arc::new(Line::default());
         let answer = Response::new(Body::empty());
         assert!(Arc::clone(&line).cut_within(answer).await.is_err());
-        assert!(line.cut.is_cancelled());
+        assert!(line.end.is_cancelled());
     }
 }

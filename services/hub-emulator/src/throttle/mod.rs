@@ -134,13 +134,18 @@ impl Throttle {
     }
 
     /// The headers of a 429: the connection ends with it, and when to come back is told only if
-    /// that is ordered, because the real hub does not tell.
-    pub(crate) fn mark<B>(&self, refusal: &mut Response<B>, version: Version) {
+    /// that is ordered, for this call or for all, because the real hub does not tell.
+    pub(crate) fn mark<B>(
+        &self,
+        refusal: &mut Response<B>,
+        version: Version,
+        retry_after: Option<u32>,
+    ) {
         let headers = refusal.headers_mut();
         if version < Version::HTTP_2 {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(seconds) = self.settings().retry_after {
+        if let Some(seconds) = retry_after.or(self.settings().retry_after) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
     }
@@ -188,7 +193,8 @@ fn real(seconds: f64, speed: f64) -> Duration {
     Duration::try_from_secs_f64(seconds / speed).unwrap_or(Duration::MAX)
 }
 
-fn refusal(code: ErrorCode, class: Class) -> Refusal {
+/// How a call of a class is refused.
+pub(crate) fn refusal(code: ErrorCode, class: Class) -> Refusal {
     let words = format!(
         "The request has been throttled. Wait 10 seconds and try again. Operation type: {}",
         operation_type(class)

@@ -1,6 +1,6 @@
 //! How the hub throttles: its tier and units, its clock, its queue.
 
-use hubshift_azure::quota::{OperationClass, Quota, Tier};
+use hubshift_azure::quota::{self, OperationClass, Quota, Tier};
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Class;
@@ -60,6 +60,16 @@ impl Settings {
     pub(crate) fn quota(&self) -> Option<Quota> {
         let units = self.units;
         self.tier.map(|tier| Quota { tier, units })
+    }
+
+    /// How many scheduled jobs run at once. Where there is no tier, as on the smallest.
+    pub(crate) fn scheduled_jobs(&self) -> usize {
+        quota::scheduled_jobs(self.tier.unwrap_or(Tier::S1))
+    }
+
+    /// How many configurations the hub has at most.
+    pub(crate) fn configurations(&self) -> usize {
+        quota::configurations(self.tier.unwrap_or(Tier::S1))
     }
 
     /// How many calls of a class a second of the hub's clock takes; nothing if it does not count.

@@ -128,7 +128,7 @@ async fn the_messages_of_a_day_run_out_and_come_back() {
 fn a_refusal_says_when_to_come_back_only_if_ordered() {
     let silent = throttle(Settings::default());
     let mut answer = Response::new(());
-    silent.mark(&mut answer, Version::HTTP_11);
+    silent.mark(&mut answer, Version::HTTP_11, None);
     assert_eq!(answer.headers()["connection"], "close");
     assert!(!answer.headers().contains_key("retry-after"));
     let telling = throttle(Settings {
@@ -136,7 +136,9 @@ fn a_refusal_says_when_to_come_back_only_if_ordered() {
         ..Settings::default()
     });
     let mut answer = Response::new(());
-    telling.mark(&mut answer, Version::HTTP_2);
+    telling.mark(&mut answer, Version::HTTP_2, None);
     assert_eq!(answer.headers()["retry-after"], "7");
     assert!(!answer.headers().contains_key("connection"));
+    telling.mark(&mut answer, Version::HTTP_2, Some(2));
+    assert_eq!(answer.headers()["retry-after"], "2");
 }

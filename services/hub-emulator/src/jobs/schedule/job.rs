@@ -281,9 +281,14 @@ impl ScheduledJob {
         }
     }
 
-    /// The rows of its devices, as `devices.jobs` has them.
-    pub(super) fn device_rows(&self) -> Vec<Value> {
-        self.devices.iter().map(|device| self.row(device)).collect()
+    /// How many devices it is about.
+    pub(super) fn devices(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// The row of a device, as `devices.jobs` has it.
+    pub(super) fn device_row(&self, index: usize) -> Option<Value> {
+        self.devices.get(index).map(|device| self.row(device))
     }
 
     fn row(&self, device: &DeviceRun) -> Value {

@@ -18,9 +18,7 @@ use crate::answer::Refusal;
 pub(super) use job::ScheduledJob;
 pub(super) use task::run;
 
-/// How many jobs run at once: a free or S1 hub's. (S2 has 5, S3 has 10.)
-const MAX_RUNNING: usize = 1;
-/// How many jobs are remembered.
+/// How many jobs are known at once, those that are over among them.
 const MAX_JOBS: usize = 1000;
 
 /// All scheduled jobs, the oldest first.
@@ -74,22 +72,20 @@ impl List {
 }
 
 impl Schedule {
-    /// Takes a job on. One that is to run at once needs a free place.
-    pub(super) fn add(&self, job: ScheduledJob) -> Result<JobResponse, Refusal> {
+    /// Takes a job on. One that is to run at once needs a place among the `most` that do.
+    pub(super) fn add(&self, job: ScheduledJob, most: usize) -> Result<JobResponse, Refusal> {
         let mut list = self.lock();
         if list.find(job.id()).is_some() {
             let words = format!("A job with ID '{}' already exists.", job.id());
             return Err(Refusal::new(ErrorCode::JobAlreadyExists, words));
         }
         let active = list.count(&[JobStatus::Queued, JobStatus::Running]);
-        if job.status() == JobStatus::Queued && active >= MAX_RUNNING {
-            let words = "The maximum number of active jobs is reached.";
-            let code = ErrorCode::ThrottlingMaxActiveJobCountExceeded;
-            return Err(Refusal::new(code, words));
+        if job.status() == JobStatus::Queued && active >= most {
+            return Err(too_many());
         }
-        let oldest_over = list.jobs.iter().position(|old| old.job.is_over());
-        if let Some(index) = oldest_over.filter(|_| list.jobs.len() >= MAX_JOBS) {
-            list.jobs.remove(index);
+        if list.jobs.len() >= MAX_JOBS {
+            let oldest_over = list.jobs.iter().position(|old| old.job.is_over());
+            list.jobs.remove(oldest_over.ok_or_else(too_many)?);
         }
         let shown = job.shown();
         list.made += 1;
@@ -135,30 +131,36 @@ impl Schedule {
         (rows, next)
     }
 
-    /// The rows of all jobs' devices. New ones come last: who pages through them counts.
-    pub(super) fn device_rows(&self) -> Vec<Value> {
+    /// The rows of all jobs' devices, at most so many after so many. New ones come last: who pages
+    /// through them counts.
+    pub(super) fn device_rows(&self, given: usize, most: usize) -> Vec<Value> {
         let list = self.lock();
         let mut jobs: Vec<&ScheduledJob> = list.jobs.iter().map(|old| &old.job).collect();
         jobs.sort_by_key(|job| job.begun());
-        jobs.into_iter()
-            .flat_map(ScheduledJob::device_rows)
+        // Only those rows are made that are asked for.
+        let rows = jobs
+            .into_iter()
+            .flat_map(|job| (0..job.devices()).map(move |index| (job, index)));
+        rows.skip(given)
+            .take(most)
+            .filter_map(|(job, index)| job.device_row(index))
             .collect()
     }
 
-    /// Waits until it is a job's turn; it runs then.
-    async fn turn(&self, id: &str) {
+    /// Waits until it is a job's turn among the `most` that run at once; it runs then.
+    async fn turn(&self, id: &str, most: impl Fn() -> usize) {
         loop {
             let changed = self.changed.notified();
-            if self.take_turn(id) {
+            if self.take_turn(id, most()) {
                 return;
             }
             changed.await;
         }
     }
 
-    fn take_turn(&self, id: &str) -> bool {
+    fn take_turn(&self, id: &str, most: usize) -> bool {
         let mut list = self.lock();
-        let is_free = list.count(&[JobStatus::Running]) < MAX_RUNNING;
+        let is_free = list.count(&[JobStatus::Running]) < most;
         // One that was cancelled at this moment must not begin.
         let Some(job) = list.find(id).filter(|job| !job.is_over()) else {
             return false;
@@ -189,4 +191,55 @@ impl Schedule {
 
 fn not_found(id: &str) -> Refusal {
     Refusal::new(ErrorCode::JobNotFound, format!("Job '{id}' is not found."))
+}
+
+fn too_many() -> Refusal {
+    let words = "The maximum number of active jobs is reached.";
+    Refusal::new(ErrorCode::ThrottlingMaxActiveJobCountExceeded, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use hubshift_azure::JobRequest;
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    const EARLIER: &str = "2020-01-01T00:00:00Z";
+    const LATER: &str = "2999-01-01T00:00:00Z";
+
+    fn job(id: &str, start: &str) -> ScheduledJob {
+        let request = json!({"type": "scheduleUpdateTwin", "queryCondition": "*",
+            "updateTwin": {"tags": {"a": 1}}, "startTime": start});
+        let request = JobRequest::from_value(request).unwrap();
+        let now = OffsetDateTime::now_utc();
+        ScheduledJob::read(id, request, now, CancellationToken::new()).unwrap()
+    }
+
+    #[test]
+    fn as_many_run_at_once_as_are_allowed() {
+        let schedule = Schedule::default();
+        for id in ["a", "b"] {
+            schedule.add(job(id, EARLIER), 2).unwrap();
+        }
+        let refused = schedule.add(job("c", EARLIER), 2).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::ThrottlingMaxActiveJobCountExceeded);
+        schedule.add(job("c", LATER), 2).unwrap();
+        let turns = ["a", "b", "c"].map(|id| schedule.take_turn(id, 2));
+        assert_eq!(turns, [true, true, false]);
+    }
+
+    #[test]
+    fn jobs_that_wait_for_their_time_do_not_fill_the_memory() {
+        let schedule = Schedule::default();
+        for n in 0..MAX_JOBS {
+            schedule.add(job(&n.to_string(), LATER), 1).unwrap();
+        }
+        let refused = schedule.add(job("more", LATER), 1).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::ThrottlingMaxActiveJobCountExceeded);
+        schedule.cancel("7").unwrap();
+        assert!(schedule.add(job("more", LATER), 1).is_ok());
+        assert!(schedule.get("7").is_err());
+    }
 }

@@ -1,5 +1,6 @@
 //! The task of a scheduled job: waits for its time and its turn, then takes device after device.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::job::Plan;
 use crate::app::App;
 use crate::jobs::pace::Pace;
 use crate::query::Query;
+use crate::scan;
 
 /// Carries a job out and notes what became of it. One that is cancelled was noted already.
 pub(in crate::jobs) async fn run(app: Arc<App>, id: String, plan: Plan, cancel: CancellationToken) {
@@ -19,12 +21,13 @@ pub(in crate::jobs) async fn run(app: Arc<App>, id: String, plan: Plan, cancel: 
     }
 }
 
-async fn carry_out(app: &App, id: &str, plan: &Plan) -> Result<(), String> {
+async fn carry_out(app: &Arc<App>, id: &str, plan: &Plan) -> Result<(), String> {
     // A time that has passed already is no duration.
     if let Ok(wait) = Duration::try_from(plan.start - OffsetDateTime::now_utc()) {
         tokio::time::sleep(wait).await;
     }
-    app.jobs.schedule.turn(id).await;
+    let most = || app.throttle.settings().scheduled_jobs();
+    app.jobs.schedule.turn(id, most).await;
     let devices = take_devices(app, id, plan);
     let Some(limit) = plan.limit else {
         return devices.await;
@@ -34,9 +37,9 @@ async fn carry_out(app: &App, id: &str, plan: &Plan) -> Result<(), String> {
         .unwrap_or_else(|_| Err("the job took longer than maxExecutionTimeInSeconds".to_owned()))
 }
 
-async fn take_devices(app: &App, id: &str, plan: &Plan) -> Result<(), String> {
+async fn take_devices(app: &Arc<App>, id: &str, plan: &Plan) -> Result<(), String> {
     let schedule = &app.jobs.schedule;
-    let ids = matching(app, &plan.condition)?;
+    let ids = matching(app, &plan.condition).await?;
     let now = OffsetDateTime::now_utc();
     schedule.note(id, |job| job.set_devices(&ids, now));
     let mut pace = Pace::new(app.jobs.settings().lines_per_second);
@@ -52,17 +55,21 @@ async fn take_devices(app: &App, id: &str, plan: &Plan) -> Result<(), String> {
 }
 
 /// The devices that a condition is about: those that a query with it would give, all for `*`.
-fn matching(app: &App, condition: &str) -> Result<Vec<String>, String> {
+async fn matching(app: &Arc<App>, condition: &str) -> Result<Vec<String>, String> {
     let text = match condition.trim() {
         "*" => "select * from devices".to_owned(),
         condition => format!("select * from devices where {condition}"),
     };
     let query = Query::parse(&text)
         .map_err(|error| format!("SQL query parse failed due to following errors: {error}"))?;
-    let registry = app.registry();
-    Ok(registry
-        .after(None)
-        .filter(|record| query.matches(&registry.twin(record)))
-        .map(|record| record.device_id.clone())
-        .collect())
+    let app = Arc::clone(app);
+    let find = move || {
+        scan::seen(&app, Bound::Unbounded)
+            .filter(|seen| query.matches(&seen.twin()))
+            .map(|seen| seen.record.device_id.clone())
+            .collect()
+    };
+    tokio::task::spawn_blocking(find)
+        .await
+        .map_err(|_| "the search for devices was broken off".to_owned())
 }

@@ -47,11 +47,12 @@ pub(super) async fn import(
     let Some(mut lines) = container.lines(blob).await? else {
         return Err(JobFailure::NoInput(blob.to_owned()));
     };
+    let most = app.throttle.settings().configurations();
     let mut number = 0;
     while let Some(line) = lines.next().await {
         let line = line?;
         number += 1;
-        let result = apply(&mut app.registry(), &line, number);
+        let result = apply(&mut app.registry(), &line, number, most);
         if let Err(error) = result {
             log.write(&error).await?;
         }
@@ -59,17 +60,28 @@ pub(super) async fn import(
     Ok(())
 }
 
-fn apply(registry: &mut Registry, text: &str, number: usize) -> Result<(), ImportError> {
+fn apply(
+    registry: &mut Registry,
+    text: &str,
+    number: usize,
+    most: usize,
+) -> Result<(), ImportError> {
     if text.trim().is_empty() {
         return Ok(());
     }
     let configuration = Configuration::from_value(import_line::json(text, number)?)
         .map_err(|found| import_line::malformed(number, &format!("cannot be read: {found}")))?;
     let id = configuration.id.clone();
-    put(registry, &id, configuration).map_err(|refusal| import_line::refused(&id, None, refusal))
+    put(registry, &id, configuration, most)
+        .map_err(|refusal| import_line::refused(&id, None, refusal))
 }
 
-fn put(registry: &mut Registry, id: &str, configuration: Configuration) -> Result<(), Refusal> {
+fn put(
+    registry: &mut Registry,
+    id: &str,
+    configuration: Configuration,
+    most: usize,
+) -> Result<(), Refusal> {
     let is_there = registry.configuration(id).is_ok();
     let if_match = match &configuration.etag {
         _ if !is_there => None,
@@ -77,6 +89,6 @@ fn put(registry: &mut Registry, id: &str, configuration: Configuration) -> Resul
         None => return Err(Refusal::new(ErrorCode::ArgumentNull, "etag is missing")),
     };
     registry
-        .put_configuration(id, configuration, if_match.as_ref())
+        .put_configuration(id, configuration, if_match.as_ref(), most)
         .map(|_| ())
 }

@@ -35,7 +35,7 @@ impl Export {
 
     pub(super) async fn carry_out(&self, app: &App, id: &str) -> Result<(), JobFailure> {
         let settings = app.jobs.settings();
-        let mut pieces = Pieces::new(settings.export_while_written);
+        let mut pieces = Pieces::new(app, settings.export_while_written);
         let mut pace = Pace::new(settings.lines_per_second);
         let mut out = self.container.writer(&self.blob).await;
         if self.leaves_keys_out {

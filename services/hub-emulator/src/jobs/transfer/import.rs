@@ -44,11 +44,25 @@ impl Import {
     }
 
     pub(super) async fn carry_out(&self, app: &App, id: &str) -> Result<(), JobFailure> {
+        let mut log = ErrorLog::new(&self.output);
+        let result = self.apply_all(app, id, &mut log).await;
+        // A job that fails has applied lines too, and tells which of them it has not.
+        let logged = log.finish().await;
+        result?;
+        logged?;
+        Ok(())
+    }
+
+    async fn apply_all(
+        &self,
+        app: &App,
+        id: &str,
+        log: &mut ErrorLog<'_>,
+    ) -> Result<(), JobFailure> {
         let Some(mut lines) = self.input.lines(&self.blob).await? else {
             return Err(JobFailure::NoInput(self.blob.clone()));
         };
         let mut pace = Pace::new(app.jobs.settings().lines_per_second);
-        let mut log = ErrorLog::new(&self.output);
         let mut number = 1;
         loop {
             let batch = read_batch(&mut lines, pace.batch()).await?;
@@ -63,9 +77,8 @@ impl Import {
             app.jobs.transfers.progress(id, lines.percent());
         }
         if let Some(blob) = &self.configurations {
-            configurations::import(app, &self.input, blob, &mut log).await?;
+            configurations::import(app, &self.input, blob, log).await?;
         }
-        log.finish().await?;
         Ok(())
     }
 }

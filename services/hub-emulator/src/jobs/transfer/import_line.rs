@@ -34,7 +34,7 @@ pub(super) fn refused(id: &str, module_id: Option<&str>, refusal: Refusal) -> Im
     ImportError {
         device_id: Some(id.to_owned()),
         module_id: module_id.map(str::to_owned),
-        error_code: number_of(refusal.code),
+        error_code: refusal.code.any_number(),
         error_status: refusal.words,
     }
 }
@@ -44,15 +44,9 @@ pub(super) fn malformed(number: usize, what: &str) -> ImportError {
     ImportError {
         device_id: None,
         module_id: None,
-        error_code: number_of(ErrorCode::DeserializationError),
+        error_code: ErrorCode::DeserializationError.any_number(),
         error_status: format!("line {number} {what}"),
     }
-}
-
-/// Errors whose numbers are not known have that of their status.
-fn number_of(code: ErrorCode) -> u32 {
-    code.number()
-        .unwrap_or_else(|| u32::from(code.status()) * 1000)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The registry as an export reads it: all of it as it was at one moment, or piece by piece while
 //! it is written. The real hub promises neither.
 
+use std::sync::Arc;
+use std::vec::IntoIter;
+
 use hubshift_azure::ExportImportDevice;
 
 use crate::app::App;
@@ -10,36 +13,39 @@ use crate::registry::Record;
 const PIECE: usize = 50;
 
 /// What is still to be read.
-pub(super) struct Pieces {
-    is_at_once: bool,
-    is_over: bool,
-    last: Option<String>,
+pub(super) enum Pieces {
+    /// What is left of a moment.
+    Moment(IntoIter<Arc<Record>>),
+    /// What comes after this device, as it is when it is read.
+    Written {
+        after: Option<String>,
+        is_over: bool,
+    },
 }
 
 impl Pieces {
-    pub(super) fn new(while_written: bool) -> Self {
-        Self {
-            is_at_once: !while_written,
-            is_over: false,
-            last: None,
+    pub(super) fn new(app: &App, while_written: bool) -> Self {
+        if while_written {
+            let (after, is_over) = (None, false);
+            return Self::Written { after, is_over };
         }
+        Self::Moment(app.registry().snapshot().into_iter())
     }
 
-    /// Reads the next piece, under the registry's lock. Nothing at the end.
+    /// The next piece. Nothing at the end.
     pub(super) fn next(&mut self, app: &App) -> Option<Vec<ExportImportDevice>> {
-        if self.is_over {
-            return None;
-        }
-        let registry = app.registry();
-        if self.is_at_once {
-            self.is_over = true;
-            return Some(registry.entries().collect());
-        }
-        let after = self.last.take();
-        let records: Vec<&Record> = registry.after(after.as_deref()).take(PIECE).collect();
-        // Those that are made behind this piece meanwhile are not part of the export.
-        self.is_over = records.len() < PIECE;
-        self.last = records.last().map(|record| record.device_id.clone());
-        Some(records.into_iter().flat_map(Record::entries).collect())
+        let records: Vec<Arc<Record>> = match self {
+            Self::Moment(records) => records.take(PIECE).collect(),
+            Self::Written { is_over: true, .. } => return None,
+            Self::Written { after, is_over } => {
+                let records = app.registry().records_after(after.as_deref(), PIECE);
+                // Those that are made behind this piece meanwhile are not part of the export.
+                *is_over = records.len() < PIECE;
+                *after = records.last().map(|record| record.device_id.clone());
+                records
+            }
+        };
+        let entries = records.iter().flat_map(|record| record.entries());
+        (!records.is_empty()).then(|| entries.collect())
     }
 }

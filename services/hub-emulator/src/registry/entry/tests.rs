@@ -139,7 +139,8 @@ fn an_export_has_everything_and_can_be_imported() {
         json!({"id": "a-leaf", "moduleId": "m", "tags": {"a": 1}}),
     )
     .unwrap();
-    let entries: Vec<_> = hub.entries().collect();
+    let records = hub.snapshot();
+    let entries: Vec<_> = records.iter().flat_map(|record| record.entries()).collect();
     let ids: Vec<_> = entries
         .iter()
         .map(|entry| (entry.id.as_str(), entry.module_id.as_deref()))

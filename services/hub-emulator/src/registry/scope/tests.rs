@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::registry::record::sample;
 
@@ -26,7 +28,7 @@ impl Hub {
     }
 
     fn write(&mut self, id: &str, body: &IdentityBody) -> Result<Place, Refusal> {
-        let old = self.records.get(id);
+        let old = self.records.get(id).map(Arc::as_ref);
         let place = place(&self.records, id, old, body, &mut self.marks)?;
         let record = Record {
             iot_edge: body.iot_edge,
@@ -34,7 +36,7 @@ impl Hub {
             parent_scopes: place.parent_scopes.clone(),
             ..sample(id)
         };
-        self.records.insert(id.to_owned(), record);
+        self.records.insert(id.to_owned(), Arc::new(record));
         Ok(place)
     }
 

@@ -109,3 +109,16 @@ fn a_replacement_by_a_service_leaves_reported_properties() {
     let replaced = twin.replaced(sent, NOW).unwrap();
     assert_eq!(replaced.shown_reported(), twin.shown_reported());
 }
+
+#[test]
+fn reported_properties_alone_leave_the_rest_and_the_etag() {
+    let twin = state(json!({"tags": {"a": 1}, "properties": {"desired": {"x": 1}}}));
+    let entry = entry(json!({"id": "d", "properties": {"reported": {"rpm": 5}}}));
+    let change = TwinChange::of_entry(&entry, true);
+    let after = twin.replaced(change, NOW).unwrap();
+    assert_eq!(after.reported()["rpm"], 5);
+    assert_eq!(after.tags, twin.tags);
+    assert_eq!(after.shown_desired(), twin.shown_desired());
+    assert_eq!(after.etag(), twin.etag());
+    assert_eq!(after.version, twin.version + 1);
+}
