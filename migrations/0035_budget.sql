@@ -37,8 +37,9 @@ create table registry.budget (
 );
 
 -- The rate that stands now: after a refusal it rises by `p_recovery` of the whole rate a second,
--- until it is whole again. `p_base`, the whole rate, is null where it is not known: the rate then
--- rises for ever, and without a refusal there is none.
+-- until it is whole again. `p_base`, the whole rate, is null where it is not known: what one refusal
+-- left tells little of it then, so that the rate doubles in a sixtieth of that time, until the next
+-- refusal; without one there is none.
 create function registry.budget_rate(
     p_rate double precision, p_rate_time timestamptz,
     p_base double precision, p_recovery double precision
@@ -46,7 +47,9 @@ create function registry.budget_rate(
 language sql volatile as $$
     select case
         when p_rate is null then p_base
-        else least(p_base, p_rate + coalesce(p_base, p_rate) * p_recovery
+        when p_base is null then least(1e6, p_rate * power(2, least(60, 60 * p_recovery
+             * greatest(0, extract(epoch from clock_timestamp() - p_rate_time)::double precision))))
+        else least(p_base, p_rate + p_base * p_recovery
              * greatest(0, extract(epoch from clock_timestamp() - p_rate_time)::double precision))
     end
 $$;

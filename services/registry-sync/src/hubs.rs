@@ -302,7 +302,7 @@ impl Hubs {
     pub(crate) async fn authority_outlives_call(&self, fleet: &FleetId, hub: &HubId) -> bool {
         let connected = self.connected.lock().await;
         let found = connected.get(&(fleet.clone(), hub.clone()));
-        found.is_some_and(|found| found.hub.capabilities().authority_outlives_call)
+        found.is_some_and(|found| found.hub.task.capabilities().authority_outlives_call)
     }
 
     async fn timing(&self, fleet: &FleetId, hub: &HubId) -> Result<Timing, HubsError> {

@@ -141,7 +141,10 @@ async fn no_key_is_in_any_log_answer_error_or_trace() {
         assert!(!said.contains(canary), "an answer shows {canary}");
         if let Some(at) = logged.find(canary) {
             let start = logged[..at].rfind('\n').unwrap_or(0);
-            panic!("the log shows {canary}: {}", &logged[start..at + canary.len()]);
+            panic!(
+                "the log shows {canary}: {}",
+                &logged[start..at + canary.len()]
+            );
         }
     }
 }
@@ -156,7 +159,10 @@ fn canaries(world: &World) -> Vec<String> {
         let text = key.expose().to_owned();
         let bytes = key.decode().unwrap();
         let decoded = String::from_utf8(bytes).unwrap_or_else(|_| text.clone());
-        let encoded = text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        let encoded = text
+            .replace('+', "%2B")
+            .replace('/', "%2F")
+            .replace('=', "%3D");
         [text, decoded, encoded]
     });
     let others = [

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Keeps true: in any time `t` at most `rate * t + burst` calls go out, and none in a pause. A
-//! pace without a rate lets everything go until the first 429, and learns from that.
+//! pace without a rate lets everything go until the first 429, learns from that, and doubles until
+//! the next one.
 
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ const MAX_ASKED: Duration = Duration::from_secs(3600);
 const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 /// The slowest rate that is learned, in calls per second: one call tells little of a quota.
 const MIN_LEARNED: f64 = 0.5;
+/// In so many seconds a rate that was learned doubles, until the next 429.
+const DOUBLING: f64 = 10.0;
+/// The fastest rate that counts as learned.
+const MAX_LEARNED: f64 = 1e6;
 /// Calls of about so many seconds make the rate that is learned from.
 const OBSERVED: f64 = 10.0;
 
@@ -150,9 +155,12 @@ impl Pace {
         let Some(trouble) = self.trouble else {
             return self.ceiling;
         };
-        let seconds = now.duration_since(trouble.open).as_secs_f64();
-        let gained = self.base * self.speed * seconds / RECOVERY;
-        (trouble.rate + gained).min(self.ceiling)
+        let seconds = now.duration_since(trouble.open).as_secs_f64() * self.speed;
+        if self.ceiling.is_infinite() {
+            // What one refusal left tells little of a quota that nobody named.
+            return (trouble.rate * (seconds / DOUBLING).exp2()).min(MAX_LEARNED);
+        }
+        (trouble.rate + self.base * seconds / RECOVERY).min(self.ceiling)
     }
 
     fn new_trouble(&mut self, now: Instant, pause: Duration) -> Trouble {

@@ -25,6 +25,7 @@ use std::time::Duration;
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_hub::{BulkHub, Hub, HubError, Rejection};
 
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::hubs::HubsError;
 
@@ -52,7 +53,7 @@ impl<'a> JobCx<'a> {
         fleet: &'a FleetId,
         hub_id: &'a HubId,
     ) -> Result<Self, HubsError> {
-        let hub = deps.hubs.get(fleet, hub_id).await?;
+        let hub = deps.hubs.get(fleet, hub_id, Lane::Task).await?;
         Ok(Self {
             deps,
             fleet,

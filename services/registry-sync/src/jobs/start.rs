@@ -159,6 +159,7 @@ fn refused(rejection: Rejection) -> Started {
         Rejection::AlreadyExists
         | Rejection::NotFound
         | Rejection::ParentMissing(_)
+        | Rejection::DeviceDisabled
         | Rejection::PreconditionFailed
         | Rejection::Unauthorized(_)
         | Rejection::Invalid(_) => Started::Refused(rejection.to_string()),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hubshift_shell::Health;
 
 /// What is served; the empty name is the process.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "",
     "hubshift.registry.v1.AdoptionService",
     "hubshift.registry.v1.BackupService",

@@ -16,6 +16,7 @@ use super::scan::gone;
 use super::trouble::Turn;
 use crate::app::adoption::{Scanned, store_plan};
 use crate::authority::{self, FleetView};
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::intent::IntentError;
 use crate::scan::{Options, Scan, ScanCx};
@@ -101,6 +102,7 @@ impl AdoptionPlanTask {
             deps: &self.0,
             fleet: &state.fleet,
             attempt: cx.attempt,
+            lane: Lane::Task,
         };
         let scans = state.scans.as_mut().ok_or_else(lost)?;
         let turn = match scans.source.advance(&scan_cx).await? {

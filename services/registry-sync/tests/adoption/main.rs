@@ -75,7 +75,10 @@ async fn what_somebody_left_at_a_standby_does_not_make_it_unequal() {
     let world = differing().await;
     let plan = plan(&world).await;
     world.pass(true).await;
-    assert!(!world.verify().await.equal, "nobody decided about the extras");
+    assert!(
+        !world.verify().await.equal,
+        "nobody decided about the extras"
+    );
     applied(&world, order(&plan, ExtraAction::Keep)).await;
     let verified = world.verify().await;
     assert!(verified.equal, "{verified:?}");

@@ -13,6 +13,7 @@ use hubshift_store::{StoreError, commit};
 use super::Order;
 use super::hands::{Came, Hands, Tried, Trouble};
 use crate::authority;
+use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::intent::IntentError;
 use crate::pass::judge;
@@ -62,7 +63,7 @@ async fn hands(deps: &Deps, order: &Order, extras: &[OpenExtra]) -> Result<Hands
     let grown = work::grown(pool, id, &order.fleet, &order.hub, &devices).await?;
     Ok(Hands {
         standby,
-        active: deps.hubs.get(&order.fleet, &active_id).await?,
+        active: deps.hubs.get(&order.fleet, &active_id, Lane::Task).await?,
         active_id,
         members,
         grown: grown.into_iter().collect(),
