@@ -33,7 +33,7 @@ pub(crate) fn write(duration: Duration) -> String {
     if millis == 0 {
         return "0s".to_owned();
     }
-    let is_whole = |(_, size): &&(&str, u64)| millis % u128::from(*size) == 0;
+    let is_whole = |(_, size): &&(&str, u64)| millis.is_multiple_of(u128::from(*size));
     let (name, size) = UNITS.iter().rev().find(is_whole).unwrap_or(&UNITS[0]);
     format!("{}{name}", millis / u128::from(*size))
 }

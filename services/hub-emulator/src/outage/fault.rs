@@ -83,7 +83,7 @@ impl Fault {
     /// order of it, for all calls where one was meant.
     pub(crate) fn read(order: Value) -> Result<Self, String> {
         let words = order.as_object().into_iter().flat_map(|order| order.keys());
-        let unknown = words.cloned().find(|word| !FIELDS.contains(&word.as_str()));
+        let unknown = words.find(|word| !FIELDS.contains(&word.as_str())).cloned();
         if let Some(word) = unknown {
             return Err(format!("unknown field {word}, expected one of {FIELDS:?}"));
         }
