@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hubshift_azure::{headers, is_host};
+use hubshift_azure::{Secret, headers, is_host};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{DEFAULT_RETRY, Refused};
+use super::hush;
 use super::request::text;
 pub(super) use super::request::{Class, Reply, Request};
 use super::settings::{AzureSettings, HubSetupError};
@@ -142,7 +143,7 @@ impl Call<'_> {
         outcome.into_result()
     }
 
-    async fn attempt(&self, request: Request) -> Result<Reply, HubError> {
+    async fn attempt(&self, mut request: Request) -> Result<Reply, HubError> {
         if request.is_broken {
             return Err(Rejection::Invalid("an etag or cursor cannot be sent".to_owned()).into());
         }
@@ -153,10 +154,11 @@ impl Call<'_> {
             // The deadline passed before anything was sent, perhaps in the machine's sleep.
             return Err(Rejection::Unreachable("no time was left to send".to_owned()).into());
         }
+        let keys = std::mem::take(&mut request.keys);
         let request = self.build(request, token)?;
         self.has_sent.store(true, Ordering::Relaxed);
         let answer = self.exchange(request).await?;
-        self.judge(class, answer)
+        self.judge(class, answer, &keys)
     }
 
     /// Waits until the budget has room.
@@ -230,8 +232,8 @@ impl Call<'_> {
         }
     }
 
-    /// What an answer means, also for the calls that come after.
-    fn judge(&self, class: Class, answer: Answer) -> Result<Reply, HubError> {
+    /// What an answer means, also for the calls that come after. `keys` were sent.
+    fn judge(&self, class: Class, answer: Answer, keys: &[Secret]) -> Result<Reply, HubError> {
         let Transport { tokens, budget, .. } = self.transport;
         let Answer {
             status,
@@ -258,7 +260,8 @@ impl Call<'_> {
         if status == StatusCode::UNAUTHORIZED {
             tokens.refused();
         }
-        Err(refused.error())
+        let is_telling = hush::tells(&String::from_utf8_lossy(&body), keys);
+        Err(hush::without(refused.error(), |_| is_telling))
     }
 
     fn slow_down(&self, class: Class, pause: Duration) {
