@@ -35,7 +35,7 @@ impl BlobReader {
         let url = store.address.blob(name, "")?;
         let reply = store.send(&range(&url, 0)).await?;
         let total = match reply.status {
-            StatusCode::PARTIAL_CONTENT => total(&reply)?,
+            StatusCode::PARTIAL_CONTENT => part(&reply, 0)?,
             StatusCode::OK => reply.body.len() as u64,
             // No range of an empty blob can be had.
             StatusCode::RANGE_NOT_SATISFIABLE => 0,
@@ -79,7 +79,10 @@ impl BlobReader {
         };
         let reply = self.store.send(&call).await?;
         match reply.status {
-            StatusCode::PARTIAL_CONTENT if !reply.body.is_empty() => Ok(reply.body),
+            StatusCode::PARTIAL_CONTENT if !reply.body.is_empty() => {
+                part(&reply, self.at)?;
+                Ok(reply.body)
+            }
             StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND => {
                 let text = "a blob changed while it was read".to_owned();
                 Err(ContainerError::Failed(text))
@@ -94,15 +97,43 @@ fn range(url: &Url, start: u64) -> Call {
     Call::new(Method::GET, url.clone()).header("range", format!("bytes={start}-{end}"))
 }
 
-/// The blob's size, from `bytes 0-9/1234`.
-fn total(reply: &Reply) -> Result<u64, ContainerError> {
-    reply
+/// The blob's size, of an answer with the part of it that begins at `start`.
+fn part(reply: &Reply, start: u64) -> Result<u64, ContainerError> {
+    let failed = |text: &str| ContainerError::Failed(text.to_owned());
+    let (from, total) = reply
         .header("content-range")
-        .and_then(|text| text.rsplit_once('/')?.1.parse().ok())
-        .ok_or_else(|| ContainerError::Failed("a range came without the blob's size".to_owned()))
+        .and_then(content_range)
+        .ok_or_else(|| failed("a range came without the blob's size"))?;
+    if from != start {
+        return Err(failed("a range came that was not asked for"));
+    }
+    Ok(total)
+}
+
+/// Where a part begins, and how large the whole is, from `bytes 0-9/1234`.
+fn content_range(text: &str) -> Option<(u64, u64)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (from, _) = range.split_once('-')?;
+    Some((from.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
 /// The blob, and not the container.
 fn is_blob_missing(reply: &Reply) -> bool {
     matches!(reply.code(), None | Some("BlobNotFound"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_says_where_it_begins_and_how_large_the_whole_is() {
+        assert_eq!(
+            content_range("bytes 4194304-8388607/9000000"),
+            Some((4_194_304, 9_000_000))
+        );
+        for text in ["", "bytes */9", "bytes 0-9/*", "0-9/10", "bytes 5/10"] {
+            assert_eq!(content_range(text), None, "{text}");
+        }
+    }
 }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};
-use reqwest::{Client, Method, StatusCode, Url, redirect};
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -30,7 +30,7 @@ const MAX_ATTEMPT: Duration = Duration::from_secs(60);
 /// What is said of a store that takes no connection.
 const NO_CONNECTION: &str = "no connection";
 /// The largest answer that is taken: a server that ignores ranges must not fill the memory.
-const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// A container and the client that speaks to it.
 pub(crate) struct Store {
@@ -162,20 +162,26 @@ impl Store {
                 .body(body.clone());
         }
         let response = request.send().await.map_err(|error| no_answer(&error))?;
-        if response
-            .content_length()
-            .is_some_and(|length| length > MAX_ANSWER)
-        {
-            return Err(ContainerError::TooLarge);
-        }
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| no_answer(&error))?;
+        let body = whole(response, MAX_ANSWER).await?;
         Ok(Reply {
             status,
             body,
             headers,
         })
     }
+}
+
+/// The body of an answer, however long the server says it is.
+async fn whole(mut response: Response, most: usize) -> Result<Bytes, ContainerError> {
+    let mut body = BytesMut::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| no_answer(&error))? {
+        if body.len() + piece.len() > most {
+            return Err(ContainerError::TooLarge);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
 }
 
 /// The client's own words quote the URL, so only the kind of trouble is told.
@@ -219,6 +225,8 @@ fn client() -> Result<Client, ContainerError> {
 #[cfg(test)]
 mod tests {
     use reqwest::header::HeaderValue;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -251,6 +259,29 @@ mod tests {
             reply(400, "AuthenticationFailed").code(),
             Some("AuthenticationFailed")
         );
+    }
+
+    /// The answer of a server that does not say how long it is.
+    async fn chunked() -> Response {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0_u8; 1024];
+            assert!(stream.read(&mut asked).await.unwrap() > 0);
+            let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+                          4\r\nfour\r\n4\r\nfive\r\n0\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        let url = format!("http://{address}/");
+        client().unwrap().get(url).send().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_unknown_length_is_not_taken_without_end() {
+        assert_eq!(whole(chunked().await, 8).await.unwrap(), "fourfive");
+        let refused = whole(chunked().await, 7).await.unwrap_err();
+        assert_eq!(refused, ContainerError::TooLarge);
     }
 
     #[test]

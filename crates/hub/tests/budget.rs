@@ -16,7 +16,7 @@ use common::{key, sas, write};
 use fake::{Fake, Log, policy};
 use hubshift_azure::quota::Tier;
 use hubshift_hub::budget::{Budget, BudgetSettings, LocalBudget, OperationClass};
-use hubshift_hub::{AzureHub, AzureSettings, Cause, Hub as _, Outcome, Rejection};
+use hubshift_hub::{AzureHub, AzureSettings, Cause, EtagPair, Hub as _, Outcome, Rejection};
 use serde_json::json;
 
 /// A status, how long to wait, and the error's name.
@@ -265,6 +265,35 @@ async fn a_call_that_wrote_waits_longer_and_is_unknown_without_room() {
     assert_eq!(
         *notes,
         [
+            "take Registry half",
+            "answered Registry",
+            "take TwinRead all"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_first_write_leaves_time_for_its_answer_although_something_was_read_before() {
+    let (_hub, fake) = Hub::start().await;
+    let budget = Noting::new(2);
+    let azure = connect(&fake, seconds(100), budget.clone());
+    let mut edge = write("d", sas('B'));
+    edge.identity.iot_edge = true;
+    let pair = EtagPair {
+        identity: Some("MA==".to_owned()),
+        twin: None,
+    };
+    let outcome = azure.update(&edge, &pair).await;
+    assert!(
+        matches!(outcome, Outcome::Unknown(Cause::Partial(_))),
+        "{outcome:?}"
+    );
+    let notes = budget.notes.lock().unwrap();
+    assert_eq!(
+        *notes,
+        [
+            "take Registry half",
+            "answered Registry",
             "take Registry half",
             "answered Registry",
             "take TwinRead all"

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::Purpose;
-use hubshift_domain::id::{FleetId, HubId};
+use hubshift_domain::id::{FleetId, HubId, device_of_module, is_device};
 use hubshift_domain::identity::{Incarnation, Record};
 use hubshift_hub::{DeviceWrite, EtagPair, Hub, HubDevice};
 use hubshift_store::{StoreError, commit};
@@ -320,21 +320,36 @@ async fn conclude(
             store::observed::remove(&mut *tx, fleet, hub, &device, intent.start_time).await?;
             None
         }
-        classify::Found::Device(device) => match op.wanted().filter(|_| verdict.is_as_wanted()) {
-            Some(wanted) => observed_as(cx, wanted.incarnation, device, &intent),
-            None => {
-                let begun = intent.start_time;
-                readback::note_rewind(&mut tx, &cx.fleet, &cx.hub_id, device, begun).await?;
-                let incarnation = readback::incarnation(&mut tx, cx, device).await?;
-                observed_as(cx, incarnation, device, &intent)
+        classify::Found::Device(device) => {
+            let is_it = verdict.is_as_wanted() && is_same_life(op, device);
+            match op.wanted().filter(|_| is_it) {
+                Some(wanted) => observed_as(cx, wanted.incarnation, device, &intent),
+                None => {
+                    let begun = intent.start_time;
+                    readback::note_rewind(&mut tx, &cx.fleet, &cx.hub_id, device, begun).await?;
+                    let incarnation = readback::incarnation(&mut tx, cx, device).await?;
+                    observed_as(cx, incarnation, device, &intent)
+                }
             }
-        },
+        }
     };
     if let Some(seen) = &seen {
         remember(&mut tx, cx, seen).await?;
     }
     commit(tx).await?;
     Ok(verdict.into_outcome(seen))
+}
+
+/// Whether what is at the hub is the life that was seen before it was written. Etags do not tell:
+/// the twins of all new devices begin with the same one. A configuration is made anew by a write.
+fn is_same_life(op: WriteOp<'_>, device: &HubDevice) -> bool {
+    let key = op.device_id();
+    match op {
+        WriteOp::Update { seen, .. } if is_device(key) || device_of_module(key).is_some() => {
+            seen.generation_id == device.generation_id
+        }
+        _ => true,
+    }
 }
 
 fn observed_as(

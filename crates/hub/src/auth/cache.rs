@@ -1,6 +1,6 @@
 //! When a token is used again and when a new one is asked for, as rules over moments.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hubshift_azure::Secret;
 use tokio::time::Instant;
@@ -17,10 +17,39 @@ const MIN_AGE: Duration = Duration::from_secs(60);
 /// No token is kept for longer, whatever it says of itself.
 const MAX_LIFE: Duration = Duration::from_secs(24 * 3600);
 
+/// A moment by two clocks. The steady one stands still while the machine sleeps, the wall clock may
+/// be set: a token that is over by one of them is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    steady: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self {
+            steady: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    fn after(self, span: Duration) -> Self {
+        Self {
+            steady: self.steady + span,
+            wall: self.wall + span,
+        }
+    }
+
+    fn is_before(self, end: Self) -> bool {
+        self.steady < end.steady && self.wall < end.wall
+    }
+}
+
 /// The token that is held, and the last failure to get one.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     token: Option<Held>,
+    /// Until when nobody is asked again, and why not.
     failure: Option<(Instant, AuthError)>,
 }
 
@@ -28,8 +57,8 @@ pub(super) struct Cache {
 struct Held {
     token: Secret,
     since: Instant,
-    renew_at: Instant,
-    end: Instant,
+    renew_at: Moment,
+    end: Moment,
 }
 
 /// What a caller is to do.
@@ -44,13 +73,13 @@ pub(super) enum Look {
 }
 
 impl Cache {
-    pub(super) fn look(&self, now: Instant) -> Look {
-        let held = self.token.as_ref().filter(|held| now < held.end);
+    pub(super) fn look(&self, now: Moment) -> Look {
+        let held = self.token.as_ref().filter(|held| now.is_before(held.end));
         let failure = self.failure.as_ref();
-        let recent = failure.filter(|(at, _)| now < *at + QUIET);
+        let recent = failure.filter(|(until, _)| now.steady < *until);
         match (held, recent) {
             (Some(held), Some(_)) => Look::Use(held.token.clone()),
-            (Some(held), None) if now < held.renew_at => Look::Use(held.token.clone()),
+            (Some(held), None) if now.is_before(held.renew_at) => Look::Use(held.token.clone()),
             (Some(held), None) => Look::Renew(Some(held.token.clone())),
             (None, Some((_, error))) => Look::Fail(error.clone()),
             (None, None) => Look::Renew(None),
@@ -58,25 +87,25 @@ impl Cache {
     }
 
     /// A token came that is good for `life`.
-    pub(super) fn granted(&mut self, token: Secret, life: Duration, now: Instant) {
+    pub(super) fn granted(&mut self, token: Secret, life: Duration, now: Moment) {
         let life = life.min(MAX_LIFE);
         self.token = Some(Held {
             token,
-            since: now,
-            renew_at: now + life.saturating_sub(RENEW_BEFORE.min(life / 2)),
-            end: now + life,
+            since: now.steady,
+            renew_at: now.after(life.saturating_sub(RENEW_BEFORE.min(life / 2))),
+            end: now.after(life),
         });
         self.failure = None;
     }
 
     /// None came. The one that is held stays.
-    pub(super) fn failed(&mut self, error: AuthError, now: Instant) {
-        self.failure = Some((now, error));
+    pub(super) fn failed(&mut self, error: AuthError, now: Moment) {
+        self.failure = Some((now.steady + QUIET, error));
     }
 
     /// The token that is held was not accepted.
-    pub(super) fn refused(&mut self, now: Instant) {
-        let is_young = |held: &Held| now < held.since + MIN_AGE;
+    pub(super) fn refused(&mut self, now: Moment) {
+        let is_young = |held: &Held| now.steady < held.since + MIN_AGE;
         self.token = self.token.take().filter(is_young);
     }
 }
@@ -87,16 +116,16 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn after(start: Instant, seconds: u64) -> Instant {
-        start + Duration::from_secs(seconds)
+    fn after(start: Moment, seconds: u64) -> Moment {
+        start.after(Duration::from_secs(seconds))
     }
 
     fn secret() -> Secret {
         Secret::new("Bearer a")
     }
 
-    fn held(life: Duration) -> (Cache, Instant) {
-        let (mut cache, start) = (Cache::default(), Instant::now());
+    fn held(life: Duration) -> (Cache, Moment) {
+        let (mut cache, start) = (Cache::default(), Moment::now());
         cache.granted(secret(), life, start);
         (cache, start)
     }
@@ -107,6 +136,21 @@ mod tests {
         assert_eq!(cache.look(after(start, 3299)), Look::Use(secret()));
         assert_eq!(cache.look(after(start, 3300)), Look::Renew(Some(secret())));
         assert_eq!(cache.look(after(start, 3600)), Look::Renew(None));
+    }
+
+    #[test]
+    fn a_token_ends_while_the_machine_sleeps_and_though_the_clock_is_set_back() {
+        let (cache, start) = held(HOUR);
+        let slept = Moment {
+            wall: start.wall + HOUR,
+            ..after(start, 1)
+        };
+        assert_eq!(cache.look(slept), Look::Renew(None));
+        let set_back = Moment {
+            wall: start.wall - HOUR,
+            ..after(start, 3600)
+        };
+        assert_eq!(cache.look(set_back), Look::Renew(None));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use reqwest::Client;
 use tokio::time::{Instant, timeout_at};
 
 use super::authority::Authority;
-use super::cache::{Cache, Look};
+use super::cache::{Cache, Look, Moment};
 use super::{AuthError, TokenProvider, TokenRequest};
 use crate::http;
 use crate::setup::HubSetupError;
@@ -48,7 +48,7 @@ impl EntraTokens {
     }
 
     fn look(&self) -> Look {
-        self.cache().look(Instant::now())
+        self.cache().look(Moment::now())
     }
 
     /// A token where there is none: whoever comes first asks, the others wait for what it gets.
@@ -64,7 +64,7 @@ impl EntraTokens {
     /// Asks the authority. Only who has the turn may.
     async fn ask(&self) -> Result<Secret, AuthError> {
         let answer = self.authority.exchange(&self.client).await;
-        let now = Instant::now();
+        let now = Moment::now();
         let mut cache = self.cache();
         match answer {
             Ok((token, life)) => {
@@ -87,7 +87,7 @@ impl EntraTokens {
             Ok(Ok(token)) => token,
             Ok(Err(_)) => old,
             Err(_) => {
-                self.cache().failed(late(), Instant::now());
+                self.cache().failed(late(), Moment::now());
                 old
             }
         }
@@ -110,7 +110,7 @@ impl TokenProvider for EntraTokens {
     }
 
     fn refused(&self) {
-        self.cache().refused(Instant::now());
+        self.cache().refused(Moment::now());
     }
 
     fn outlives_call(&self) -> bool {

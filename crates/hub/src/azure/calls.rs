@@ -23,8 +23,9 @@ pub(super) async fn put_identity(
     body: &WireDevice,
     etag: Option<&str>,
 ) -> Result<WireDevice, HubError> {
-    let request =
-        Request::new(Class::RegistryWrite, Method::PUT, &["devices", id]).body(&json!(body));
+    let request = Request::new(Class::RegistryWrite, Method::PUT, &["devices", id])
+        .body(&json!(body))
+        .carrying(body.authentication.as_ref());
     let request = match etag {
         Some(etag) => request.if_match(etag),
         None => request,

@@ -1,22 +1,22 @@
 //! Import and export jobs, which a hub carries out by itself between its registry and a blob.
 //!
 //! A container's URI opens the container. The hub may repeat it in its words, so that words that
-//! look like it are left out of every error.
+//! look like one are left out of every error.
 
 use async_trait::async_trait;
 use hubshift_azure::{JobProperties, JobStatus as Status, JobType, Secret};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::AzureHub;
 use super::calls::absent;
 use super::convert::there;
 use super::transport::{Call, Class, Request};
+use super::{AzureHub, hush};
 use crate::bulk::{BulkHub, Job, JobKind, JobStatus};
-use crate::outcome::{Cause, HubError, Outcome, Rejection};
+use crate::outcome::{HubError, Outcome};
 
-/// What stands for words that may show where the container is.
-const LEFT_OUT: &str = "the hub's words are left out, as they may open the container";
+/// What stands in a URI, in lower case, with what opens the container.
+const URI: [&str; 4] = ["sig=", "sig%3d", "http://", "https://"];
 
 #[async_trait]
 impl BulkHub for AzureHub {
@@ -97,45 +97,27 @@ fn shown(wire: JobProperties) -> Job {
         status,
         blob: blob.filter(|name| !name.is_empty()),
         progress: wire.progress.and_then(|done| u32::try_from(done).ok()),
-        failure: wire.failure_reason.map(hush),
+        failure: wire.failure_reason.map(|text| match may_open(&text) {
+            true => hush::LEFT_OUT.to_owned(),
+            false => text,
+        }),
     }
 }
 
 /// The error without words that may open the container.
 fn hushed(error: HubError) -> HubError {
-    match error {
-        HubError::Rejected(Rejection::Invalid(text)) => Rejection::Invalid(hush(text)).into(),
-        HubError::Rejected(Rejection::Unauthorized(text)) => {
-            Rejection::Unauthorized(hush(text)).into()
-        }
-        HubError::Rejected(Rejection::Unavailable(text)) => {
-            Rejection::Unavailable(hush(text)).into()
-        }
-        HubError::Unknown(Cause::ServerError { status, text }) => Cause::ServerError {
-            status,
-            text: hush(text),
-        }
-        .into(),
-        // Their words are our own, or those of the connection.
-        other => other,
-    }
+    hush::without(error, may_open)
 }
 
-fn hush(text: String) -> String {
+fn may_open(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    let is_telling = ["sig=", "sig%3d", "http://", "https://"]
-        .iter()
-        .any(|mark| lower.contains(mark));
-    if is_telling {
-        LEFT_OUT.to_owned()
-    } else {
-        text
-    }
+    URI.iter().any(|mark| lower.contains(mark))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Rejection;
 
     fn job(json: Value) -> Job {
         shown(serde_json::from_value(json).unwrap())
@@ -182,21 +164,10 @@ mod tests {
     #[test]
     fn nothing_shows_what_opens_the_container() {
         let words = "cannot write to https://store.example/c?sv=1&SIG=canary";
-        let errors = [
-            HubError::from(Rejection::Invalid(words.to_owned())),
-            Rejection::Unauthorized(words.to_owned()).into(),
-            Rejection::Unavailable(words.to_owned()).into(),
-            Cause::ServerError {
-                status: 500,
-                text: words.to_owned(),
-            }
-            .into(),
-        ];
-        for error in errors {
-            assert!(!hushed(error).to_string().contains("canary"));
-        }
+        let error = HubError::from(Rejection::Invalid(words.to_owned()));
+        assert!(!hushed(error).to_string().contains("canary"));
         let failed = job(json!({"jobId": "j", "failureReason": words}));
-        assert_eq!(failed.failure.as_deref(), Some(LEFT_OUT));
+        assert_eq!(failed.failure.as_deref(), Some(hush::LEFT_OUT));
         let plain = Rejection::Invalid("BlobContainerValidationError".to_owned());
         assert_eq!(hushed(plain.clone().into()), plain.into());
     }

@@ -11,6 +11,7 @@ mod convert;
 mod device;
 mod failure;
 mod hierarchy;
+mod hush;
 mod job;
 mod kinds;
 mod line;

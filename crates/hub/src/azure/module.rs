@@ -149,7 +149,9 @@ async fn put_module(
     body: &Module,
     etag: Option<&str>,
 ) -> Result<Module, HubError> {
-    let request = Request::new(Class::RegistryWrite, Method::PUT, &name.path()).body(&json!(body));
+    let request = Request::new(Class::RegistryWrite, Method::PUT, &name.path())
+        .body(&json!(body))
+        .carrying(body.authentication.as_ref());
     let request = match etag {
         Some(etag) => request.if_match(etag),
         None => request,

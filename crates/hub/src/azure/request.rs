@@ -1,7 +1,7 @@
 //! A request to a hub and its answer, before and after they are on their way.
 
 use hubshift_azure::quota::OperationClass;
-use hubshift_azure::{api_version, etag, path};
+use hubshift_azure::{Authentication, Secret, api_version, etag, path};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
 use serde::de::DeserializeOwned;
@@ -29,6 +29,8 @@ pub(super) struct Request {
     query: Vec<(&'static str, String)>,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
+    /// The keys in the body.
+    pub(super) keys: Vec<Secret>,
     /// A header that cannot be written, or must not be, makes the request invalid.
     pub(super) is_broken: bool,
 }
@@ -79,6 +81,7 @@ impl Request {
             query: Vec::new(),
             headers: HeaderMap::new(),
             body: None,
+            keys: Vec::new(),
             is_broken: false,
         };
         request.query("api-version", api_version::SENT)
@@ -95,6 +98,16 @@ impl Request {
         self.headers.insert(CONTENT_TYPE, json);
         Self {
             body: Some(body.to_string().into_bytes()),
+            ..self
+        }
+    }
+
+    /// The keys that the body carries: words of the hub that have a part of them are not repeated.
+    pub(super) fn carrying(self, authentication: Option<&Authentication>) -> Self {
+        let keys = authentication.and_then(Authentication::keys);
+        let keys = keys.map(|(primary, secondary)| vec![primary.clone(), secondary.clone()]);
+        Self {
+            keys: keys.unwrap_or_default(),
             ..self
         }
     }
@@ -139,12 +152,22 @@ impl Reply {
     /// The body. What cannot be read leaves it open what the hub did.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, HubError> {
         serde_json::from_slice(&self.body)
-            .map_err(|error| Cause::Unreadable(error.to_string()).into())
+            .map_err(|error| Cause::Unreadable(without_values(&error)).into())
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         text(&self.headers, name)
     }
+}
+
+/// The reader's words, which quote values: those are left out, as any of them may be a secret.
+fn without_values(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    if !words.contains('"') {
+        return words;
+    }
+    let (line, column) = (error.line(), error.column());
+    format!("it is not what it must be at line {line} column {column}")
 }
 
 /// A header's value, if it is text.
@@ -164,6 +187,18 @@ mod tests {
             request.url("h:8443"),
             "https://h:8443/jobs/v2/a%20b?api-version=2021-04-12&jobType=schedule%26update"
         );
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_quoted() {
+        let reply = |body: &[u8]| Reply::new(HeaderMap::new(), body.to_vec());
+        let shown = |body: &[u8]| reply(body).json::<Vec<i64>>().unwrap_err().to_string();
+        let found = shown(br#"[1, "canary"]"#);
+        assert!(
+            found.contains("line 1") && !found.contains("canary"),
+            "{found}"
+        );
+        assert!(shown(b"[1").contains("EOF"), "other words are kept");
     }
 
     #[test]

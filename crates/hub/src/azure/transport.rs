@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hubshift_azure::{headers, is_host};
+use hubshift_azure::{Secret, headers, is_host};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{DEFAULT_RETRY, Refused};
+use super::hush;
 use super::request::text;
 pub(super) use super::request::{Class, Reply, Request};
 use super::settings::{AzureSettings, HubSetupError};
@@ -49,13 +50,13 @@ pub(super) struct Transport {
 /// One call, which may be several requests, and its deadline.
 pub(super) struct Call<'a> {
     transport: &'a Transport,
-    /// Until when the first request may wait for room: half of the time is left for the rest.
-    patience: Instant,
     deadline: Instant,
     /// The deadline by the wall clock, which also runs while the machine sleeps.
     expiry: SystemTime,
-    /// Whether a request went out: what was begun is worth waiting for.
+    /// Whether a request went out, and whether one that writes did: what was begun is worth waiting
+    /// for.
     has_sent: AtomicBool,
+    has_written: AtomicBool,
 }
 
 impl Transport {
@@ -105,13 +106,12 @@ impl Transport {
 
     /// Begins a call: its deadline runs from now.
     pub(super) fn begin(&self) -> Call<'_> {
-        let now = Instant::now();
         Call {
             transport: self,
-            patience: now + self.call_deadline / 2,
-            deadline: now + self.call_deadline,
+            deadline: Instant::now() + self.call_deadline,
             expiry: SystemTime::now() + self.call_deadline,
             has_sent: AtomicBool::new(false),
+            has_written: AtomicBool::new(false),
         }
     }
 }
@@ -142,31 +142,38 @@ impl Call<'_> {
         outcome.into_result()
     }
 
-    async fn attempt(&self, request: Request) -> Result<Reply, HubError> {
+    async fn attempt(&self, mut request: Request) -> Result<Reply, HubError> {
         if request.is_broken {
             return Err(Rejection::Invalid("an etag or cursor cannot be sent".to_owned()).into());
         }
         let class = request.class;
-        self.take_room(class).await?;
+        let is_write = request.method != Method::GET;
+        self.take_room(class, is_write).await?;
         let token = self.token().await?;
         if Instant::now() >= self.deadline || SystemTime::now() >= self.expiry {
             // The deadline passed before anything was sent, perhaps in the machine's sleep.
             return Err(Rejection::Unreachable("no time was left to send".to_owned()).into());
         }
+        let keys = std::mem::take(&mut request.keys);
         let request = self.build(request, token)?;
         self.has_sent.store(true, Ordering::Relaxed);
+        self.has_written.fetch_or(is_write, Ordering::Relaxed);
         let answer = self.exchange(request).await?;
-        self.judge(class, answer)
+        self.judge(class, answer, &keys)
     }
 
-    /// Waits until the budget has room.
-    async fn take_room(&self, class: Class) -> Result<(), HubError> {
-        let until = if self.has_sent.load(Ordering::Relaxed) {
-            self.deadline
-        } else {
-            self.patience
+    /// Waits until the budget has room. What was not begun leaves half of the time for the answer:
+    /// a first write that went out at the last moment would be one of which nobody knows.
+    async fn take_room(&self, class: Class, is_write: bool) -> Result<(), HubError> {
+        let is_begun = match is_write {
+            true => &self.has_written,
+            false => &self.has_sent,
         };
         let start = Instant::now();
+        let until = match is_begun.load(Ordering::Relaxed) {
+            true => self.deadline,
+            false => start + self.deadline.saturating_duration_since(start) / 2,
+        };
         let take = self.transport.budget.take(class.quota(), until);
         // A budget that does not keep its word must not hold the call.
         let room = timeout_at(until, take).await.unwrap_or(Err(DEFAULT_RETRY));
@@ -230,8 +237,8 @@ impl Call<'_> {
         }
     }
 
-    /// What an answer means, also for the calls that come after.
-    fn judge(&self, class: Class, answer: Answer) -> Result<Reply, HubError> {
+    /// What an answer means, also for the calls that come after. `keys` were sent.
+    fn judge(&self, class: Class, answer: Answer, keys: &[Secret]) -> Result<Reply, HubError> {
         let Transport { tokens, budget, .. } = self.transport;
         let Answer {
             status,
@@ -258,7 +265,8 @@ impl Call<'_> {
         if status == StatusCode::UNAUTHORIZED {
             tokens.refused();
         }
-        Err(refused.error())
+        let is_telling = hush::tells(&String::from_utf8_lossy(&body), keys);
+        Err(hush::without(refused.error(), |_| is_telling))
     }
 
     fn slow_down(&self, class: Class, pause: Duration) {

@@ -48,8 +48,8 @@ pub(crate) fn client(
 }
 
 /// How long after a call was given up its bytes may still lie in buffers of ours and be delivered:
-/// in those of HTTP/2, where a request that was cancelled is still sent if its first frame was
-/// queued, and in those of the system, which outlive the connection. Then the connection is dropped.
+/// in those of HTTP/2, where a cancelled request without a body is still sent if it was queued, and
+/// in those of the system, which outlive the connection. Then the connection is dropped.
 fn linger(call_deadline: Duration) -> Duration {
     call_deadline / 2
 }

@@ -82,7 +82,7 @@ impl Fault {
     /// Reads an order, or says what is wrong with it. A word that is misspelt would make another
     /// order of it, for all calls where one was meant.
     pub(crate) fn read(order: Value) -> Result<Self, String> {
-        let words = order.as_object().into_iter().flat_map(|order| order.keys());
+        let mut words = order.as_object().into_iter().flat_map(|order| order.keys());
         let unknown = words.find(|word| !FIELDS.contains(&word.as_str())).cloned();
         if let Some(word) = unknown {
             return Err(format!("unknown field {word}, expected one of {FIELDS:?}"));

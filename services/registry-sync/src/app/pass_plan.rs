@@ -290,10 +290,11 @@ impl Side {
     fn limits(&self, work: &Work) -> Vec<Limit> {
         let twins = work.creates.saturating_add(work.updates);
         let identities = twins.saturating_add(work.deletes);
+        // A new twin is read before it is written: it has its first etag from there.
         let calls = [
             identities.saturating_add(self.unread()),
             self.pages(),
-            self.unread(),
+            work.creates.saturating_add(self.unread()),
             twins,
         ];
         let limits = CLASSES.into_iter().zip(calls).zip(self.rates);

@@ -206,6 +206,29 @@ async fn a_call_without_an_answer_is_unknown_and_decided_after_its_deadline() {
     assert_eq!(outcomes(&world).await, [Some("rejected".to_owned())]);
 }
 
+/// Deleted and made again past us, it has the twin's etag that was seen.
+#[tokio::test]
+async fn a_device_that_was_made_again_does_not_become_the_life_that_was_seen() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    let mut wanted = world.wanted("d-1").await;
+    let seen = applied(write(&cx, WriteOp::Create(&wanted)).await.unwrap());
+    cx.hub
+        .delete("d-1", &seen.identity_etag)
+        .await
+        .done()
+        .unwrap();
+    let again = body(&cx, &wanted).unwrap();
+    let again = cx.hub.create(&again).await.done().unwrap();
+    assert_eq!(again.twin_etag, seen.twin_etag);
+    wanted.record.tags.insert("site".into(), json!("y"));
+    let to = &wanted;
+    let seen = &seen;
+    let changed = applied(write(&cx, WriteOp::Update { to, seen }).await.unwrap());
+    assert_eq!(changed.generation_id, again.generation_id);
+    assert_eq!((seen.incarnation, changed.incarnation), (1, 2));
+}
+
 /// A bearer token is good for longer than the call: what was given up may land later.
 #[tokio::test]
 async fn an_intent_whose_authority_outlives_its_call_is_open_for_longer() {

@@ -48,7 +48,12 @@ fn what_was_seen_is_planned_as_it_was_seen() {
     let calls: Vec<_> = limits.map(|limit| (limit.class, limit.calls)).collect();
     assert_eq!(
         calls,
-        [("registry", 234), ("query", 1), ("twin_write", 230)]
+        [
+            ("registry", 234),
+            ("query", 1),
+            ("twin_read", 200),
+            ("twin_write", 230)
+        ]
     );
 }
 
