@@ -111,6 +111,11 @@ impl Registry {
         (self.records, self.marks)
     }
 
+    /// The configurations, and what makes the next marks.
+    pub(crate) fn into_configurations(self) -> (Configurations, Marks) {
+        (self.configurations, self.marks)
+    }
+
     pub(crate) fn get(&self, id: &str) -> Result<&Record, Refusal> {
         self.records
             .get(id)
