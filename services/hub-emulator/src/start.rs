@@ -47,7 +47,11 @@ pub async fn run(options: Options, cancel: CancellationToken) -> anyhow::Result<
     if options.dump.is_some() || options.dump_configurations.is_some() {
         return Ok(dumped(&options)?);
     }
+    let is_of_nobody = options.tls_dir.is_none() && options.tls_cert.is_none();
     let hub = Emulator::start(options).await?;
+    if is_of_nobody {
+        warn!("clients cannot trust this hub: its certificates are in memory only; give --tls-dir");
+    }
     announce(&hub)?;
     cancel.cancelled().await;
     hub.stop().await;
