@@ -129,4 +129,25 @@ mod tests {
             assert_eq!(serves, options.tls_dir.is_some(), "{example}");
         }
     }
+    /// Flags of other programs that the documentation speaks of.
+    const OTHERS: [&str; 1] = ["network"];
+
+    #[test]
+    fn the_documentation_speaks_of_flags_that_there_are() {
+        let command = <Cli as clap::CommandFactory>::command();
+        let flags: Vec<_> = command
+            .get_arguments()
+            .filter_map(clap::Arg::get_long)
+            .chain(["help"])
+            .collect();
+        let text = include_str!("../../../docs/hub-emulator.md");
+        let quoted = text.split('`').filter_map(|part| part.strip_prefix("--"));
+        let mut seen = 0;
+        for flag in quoted.filter_map(|part| part.split_whitespace().next()) {
+            let is_known = flags.contains(&flag) || OTHERS.contains(&flag);
+            assert!(is_known, "--{flag}");
+            seen += 1;
+        }
+        assert!(seen > 30, "{seen}");
+    }
 }
