@@ -310,6 +310,33 @@ mod tests {
     }
 
     #[test]
+    fn a_torn_line_of_any_kind_is_dropped_and_a_whole_one_of_an_unknown_kind_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.jsonl");
+        let configuration = Configuration {
+            id: "c".to_owned(),
+            ..Configuration::default()
+        };
+        let kinds = [
+            line(&Entry::PutConfiguration(&configuration)).unwrap(),
+            line(&Entry::DeleteConfiguration("c")).unwrap(),
+            line(&Entry::Delete("a")).unwrap(),
+        ];
+        let whole = put_line(&sample("a")).unwrap();
+        for kind in kinds {
+            for torn in 1..kind.len() - 1 {
+                std::fs::write(&path, [&whole[..], &kind[..torn]].concat()).unwrap();
+                let (file, kept) = DataFile::open(&path).unwrap();
+                assert_eq!((kept.records.len(), kept.configurations.len()), (1, 0));
+                drop(file);
+            }
+        }
+        let later = b"{\"put_something\":{}}\n";
+        std::fs::write(&path, [&whole[..], &later[..]].concat()).unwrap();
+        assert!(matches!(load(&path), Err(StartError::Data { line: 2, .. })));
+    }
+
+    #[test]
     fn a_record_from_before_there_were_modules_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.jsonl");

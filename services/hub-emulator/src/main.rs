@@ -19,27 +19,29 @@ Examples:
     hub-emulator --policy iothubowner:BASE64KEY --tls-dir tls
     hub-emulator --policy-file policies --tls-dir tls --data hub.jsonl
 
-  Filled from an export file, and dumped to one:
-    hub-emulator --policy iothubowner:BASE64KEY --seed devices.txt --data hub.jsonl
-    hub-emulator --data hub.jsonl --dump devices.txt
+  Filled from export files, and dumped to them:
+    hub-emulator --policy iothubowner:BASE64KEY --tls-dir tls --data hub.jsonl \\
+      --seed devices.txt --seed-configurations configurations.txt
+    hub-emulator --data hub.jsonl --dump devices.txt --dump-configurations configurations.txt
 
   For npm's client, which knows no port but 443:
-    hub-emulator --listen 127.0.0.2:443 --tls-dir tls --policy iothubowner:BASE64KEY
+    hub-emulator --policy iothubowner:BASE64KEY --tls-dir tls-2 --listen 127.0.0.2:443
 
   A hub that is down, and what else can be ordered while it runs:
-    hub-emulator --policy iothubowner:BASE64KEY --outage unavailable --admin 127.0.0.1:9443
+    hub-emulator --policy iothubowner:BASE64KEY --tls-dir tls --admin 127.0.0.1:9443 \\
+      --outage unavailable
 
   Throttled like one unit of S1, sixty times as fast:
-    hub-emulator --policy iothubowner:BASE64KEY --tier s1 --throttle-speed 60
+    hub-emulator --policy iothubowner:BASE64KEY --tls-dir tls --tier s1 --throttle-speed 60
 
   With Entra ID and the resource manager, for one application each:
-    hub-emulator --policy iothubowner:BASE64KEY --management 127.0.0.1:9444 \\
+    hub-emulator --policy iothubowner:BASE64KEY --tls-dir tls --management 127.0.0.1:9444 \\
       --entra-client app:SECRET:data-contributor --entra-client fence:SECRET:contributor
 
-Clients trust TLS_DIR/ca.pem and use
+Clients trust TLS_DIR/ca.pem, made for one host, and use
   HostName=127.0.0.1:8443;SharedAccessKeyName=iothubowner;SharedAccessKey=BASE64KEY
 
-To order faults (with --admin):
+To order faults, throttles and how queries and jobs behave (with --admin):
   post() { curl -H 'content-type: application/json' -d \"$2\" http://127.0.0.1:9443/$1; }
   post outage '{\"mode\":\"hang\"}'                                all calls, until
   post outage '{\"mode\":\"none\"}'                                this
@@ -47,7 +49,10 @@ To order faults (with --admin):
   post outage '{\"mode\":\"lost\",\"operation\":\"put_twin\",\"skip\":1,\"count\":1}'
   post outage '{\"mode\":\"slow\",\"latencyMs\":3000}'
   post throttle '{\"tier\":\"s1\",\"units\":2}'
-  curl http://127.0.0.1:9443/requests/log?after=0
+  post query '{\"lag\":\"5m\",\"ghosts\":\"1h\"}'
+  post jobs/behaviour '{\"linesPerSecond\":70}'
+  curl 'http://127.0.0.1:9443/requests/log?after=0'
+  curl http://127.0.0.1:9443/export                           all devices, keys included
 
 Exit codes: 0 stopped by a signal, 64 wrong options or files, 69 port taken or data file in use.";
 
@@ -102,4 +107,47 @@ fn start_logging() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_help_are_true() {
+        let text = EXAMPLES.replace("\\\n", " ");
+        let lines = text.lines().map(str::trim);
+        let examples: Vec<_> = lines
+            .filter(|line| line.starts_with("hub-emulator "))
+            .collect();
+        assert_eq!(examples.len(), 8);
+        for example in examples {
+            let parsed = Cli::try_parse_from(example.split_whitespace());
+            let options = parsed.unwrap_or_else(|error| panic!("{error}")).options;
+            // Who keeps no certificates makes some that no client can trust.
+            let serves = options.dump.is_none();
+            assert_eq!(serves, options.tls_dir.is_some(), "{example}");
+        }
+    }
+    /// Flags of other programs that the documentation speaks of.
+    const OTHERS: [&str; 1] = ["network"];
+
+    #[test]
+    fn the_documentation_speaks_of_flags_that_there_are() {
+        let command = <Cli as clap::CommandFactory>::command();
+        let flags: Vec<_> = command
+            .get_arguments()
+            .filter_map(clap::Arg::get_long)
+            .chain(["help"])
+            .collect();
+        let text = include_str!("../../../docs/hub-emulator.md");
+        let quoted = text.split('`').filter_map(|part| part.strip_prefix("--"));
+        let mut seen = 0;
+        for flag in quoted.filter_map(|part| part.split_whitespace().next()) {
+            let is_known = flags.contains(&flag) || OTHERS.contains(&flag);
+            assert!(is_known, "--{flag}");
+            seen += 1;
+        }
+        assert!(seen > 30, "{seen}");
+    }
 }

@@ -89,7 +89,16 @@ pub struct Options {
     )]
     pub seed: Option<PathBuf>,
 
-    /// Write the registry of --data as an export file, keys included, and end
+    /// File of configurations, as export jobs write it, to fill a hub with that has none
+    #[arg(
+        long,
+        env = "HUB_EMULATOR_SEED_CONFIGURATIONS",
+        value_name = "FILE",
+        help_heading = "Registry"
+    )]
+    pub seed_configurations: Option<PathBuf>,
+
+    /// Write devices and modules of --data as an export file, keys included, and end
     #[arg(
         long,
         value_name = "FILE",
@@ -97,6 +106,15 @@ pub struct Options {
         help_heading = "Registry"
     )]
     pub dump: Option<PathBuf>,
+
+    /// Write the configurations of --data, one a line, and end
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "data",
+        help_heading = "Registry"
+    )]
+    pub dump_configurations: Option<PathBuf>,
 
     /// Loopback address of the plain-HTTP control interface: faults, counters, raw devices
     #[arg(
@@ -151,7 +169,9 @@ impl Options {
             tls_dir: None,
             data: None,
             seed: None,
+            seed_configurations: None,
             dump: None,
+            dump_configurations: None,
             admin: None,
             outage: OutageMode::None,
             registry: RegistryOptions::default(),
@@ -213,6 +233,7 @@ mod tests {
     fn a_dump_needs_data_and_secrets_of_clients_are_hidden() {
         assert!(Cli::try_parse_from(["x", "--dump", "out.txt"]).is_err());
         assert!(Cli::try_parse_from(["x", "--dump", "out.txt", "--data", "d"]).is_ok());
+        assert!(Cli::try_parse_from(["x", "--dump-configurations", "out.txt"]).is_err());
         let line = ["x", "--entra-client", "app:canary:data-reader"];
         let cli = Cli::try_parse_from(line).unwrap();
         assert_eq!(cli.options.entra.clients.len(), 1);

@@ -2,13 +2,17 @@
 //!
 //! The lines may come in any order: devices are made first, then put under their parents, then
 //! their modules are made. Edge devices get scopes of this hub, as in every hub, and the scopes
-//! that the file's other lines name are read as those of the same devices here.
+//! that the file's other lines name are read as those of the same devices here. A device whose
+//! parent is not in the file keeps the scope that the parent had: it had outlived its parent.
+
+pub(crate) mod configurations;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use hubshift_azure::export_line::{self, ExportFile, LineError};
 use hubshift_azure::{ExportImportDevice, ImportMode};
+use serde::Deserialize;
 use tracing::warn;
 
 use crate::answer::Refusal;
@@ -23,33 +27,51 @@ pub(crate) fn load(
     marks: Marks,
     options: &RegistryOptions,
 ) -> Result<(Records, Marks), StartError> {
-    let text = std::fs::read_to_string(path).map_err(|source| StartError::File {
-        path: path.to_owned(),
-        what: "the seed file cannot be read",
-        source,
-    })?;
-    let wrong = |errors| StartError::Seed {
-        path: path.to_owned(),
-        errors,
-    };
-    let file = export_line::parse_file(&text).map_err(wrong)?;
+    let text = text(path)?;
+    let file = export_line::parse_file(&text).map_err(|errors| refused(path, errors))?;
     if file.notice.is_some() {
         warn!("the seed file was exported without keys: devices get new ones");
     }
     let mut seed = Seed::new(marks, options.clone());
-    seed.sow(&numbered(&text, &file));
-    seed.harvest().map_err(wrong)
+    seed.sow(&lines(&text, &file));
+    seed.harvest().map_err(|errors| refused(path, errors))
 }
 
-/// The devices and modules with the numbers of their lines.
-fn numbered<'a>(text: &'a str, file: &'a ExportFile) -> Vec<(usize, &'a ExportImportDevice)> {
+fn text(path: &Path) -> Result<String, StartError> {
+    std::fs::read_to_string(path).map_err(|source| StartError::File {
+        path: path.to_owned(),
+        what: "the seed file cannot be read",
+        source,
+    })
+}
+
+fn refused(path: &Path, errors: Vec<LineError>) -> StartError {
+    StartError::Seed {
+        path: path.to_owned(),
+        errors,
+    }
+}
+
+/// A line of the file that is a device or a module.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    number: usize,
+    text: &'a str,
+    entry: &'a ExportImportDevice,
+}
+
+fn lines<'a>(text: &'a str, file: &'a ExportFile) -> Vec<Line<'a>> {
     let notices = usize::from(file.notice.is_some());
     let is_entry = |(line, text): &(usize, &str)| *line > notices && !text.trim().is_empty();
     (1..)
         .zip(text.lines())
         .filter(is_entry)
-        .map(|(line, _)| line)
         .zip(&file.devices)
+        .map(|((number, text), entry)| Line {
+            number,
+            text,
+            entry,
+        })
         .collect()
 }
 
@@ -58,6 +80,8 @@ struct Seed {
     registry: Registry,
     /// The scopes that Edge devices have here, by those that they have in the file.
     scopes: HashMap<String, String>,
+    /// How many devices have a parent that is not in the file.
+    orphans: usize,
     errors: Vec<LineError>,
 }
 
@@ -66,15 +90,16 @@ impl Seed {
         Self {
             registry: Registry::new(Records::new(), None, marks).with_options(options),
             scopes: HashMap::new(),
+            orphans: 0,
             errors: Vec::new(),
         }
     }
 
-    fn sow(&mut self, lines: &[(usize, &ExportImportDevice)]) {
+    fn sow(&mut self, lines: &[Line<'_>]) {
         let (modules, devices): (Vec<_>, Vec<_>) = lines
             .iter()
             .copied()
-            .partition(|(_, entry)| entry.module_id.is_some());
+            .partition(|line| line.entry.module_id.is_some());
         self.each(&devices, Self::device);
         self.each(&devices, Self::attach);
         self.each(&modules, Self::module);
@@ -82,29 +107,30 @@ impl Seed {
 
     fn harvest(mut self) -> Result<(Records, Marks), Vec<LineError>> {
         if self.errors.is_empty() {
+            if self.orphans > 0 {
+                warn!(
+                    devices = self.orphans,
+                    "some parents are not in the seed file"
+                );
+            }
             return Ok(self.registry.into_records());
         }
         self.errors.sort_by_key(|error| error.line);
         Err(self.errors)
     }
 
-    fn each(
-        &mut self,
-        lines: &[(usize, &ExportImportDevice)],
-        step: fn(&mut Self, &ExportImportDevice) -> Result<(), String>,
-    ) {
-        for (line, entry) in lines {
-            if let Err(reason) = step(self, entry) {
-                self.errors.push(LineError {
-                    line: *line,
-                    reason,
-                });
+    fn each(&mut self, lines: &[Line<'_>], step: fn(&mut Self, &Line<'_>) -> Result<(), String>) {
+        for line in lines {
+            if let Err(reason) = step(self, line) {
+                let line = line.number;
+                self.errors.push(LineError { line, reason });
             }
         }
     }
 
     /// The device, without a parent.
-    fn device(&mut self, entry: &ExportImportDevice) -> Result<(), String> {
+    fn device(&mut self, line: &Line<'_>) -> Result<(), String> {
+        let entry = line.entry;
         let alone = ExportImportDevice {
             device_scope: None,
             parent_scopes: None,
@@ -120,7 +146,8 @@ impl Seed {
     }
 
     /// The device's parent, if it has one. A device that could not be made is told already.
-    fn attach(&mut self, entry: &ExportImportDevice) -> Result<(), String> {
+    fn attach(&mut self, line: &Line<'_>) -> Result<(), String> {
+        let entry = line.entry;
         let Ok(made) = self.registry.get(&entry.id) else {
             return Ok(());
         };
@@ -134,19 +161,45 @@ impl Seed {
             entry.device_scope.as_ref()
         };
         let Some(theirs) = theirs else { return Ok(()) };
-        let ours = self
-            .scopes
-            .get(theirs)
-            .ok_or("no Edge device in the file has the scope of this device's parent")?;
-        self.registry.attach(&entry.id, ours).map_err(words)
+        if let Some(ours) = self.scopes.get(theirs) {
+            return self.registry.attach(&entry.id, ours).map_err(words);
+        }
+        let unknown = "no Edge device in the file has the scope of this device's parent";
+        self.registry
+            .orphan(&entry.id, theirs)
+            .map_err(|_| unknown.to_owned())?;
+        self.orphans += 1;
+        Ok(())
     }
 
-    fn module(&mut self, entry: &ExportImportDevice) -> Result<(), String> {
+    fn module(&mut self, line: &Line<'_>) -> Result<(), String> {
+        let entry = line.entry;
         if self.registry.get(&entry.id).is_err() {
             return Err("the module's device is not in the file".to_owned());
         }
-        self.registry.apply(&created(entry)?).map_err(words)
+        self.registry.apply(&created(entry)?).map_err(words)?;
+        match (&entry.module_id, managed_by(line.text)?) {
+            (Some(module), Some(by)) => self
+                .registry
+                .managed((&entry.id, module), by)
+                .map_err(words),
+            _ => Ok(()),
+        }
     }
+}
+
+/// What a dump says of a module and an export does not.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Managed {
+    managed_by: Option<String>,
+}
+
+/// Who manages the module of a line.
+fn managed_by(text: &str) -> Result<Option<String>, String> {
+    serde_json::from_str(text.trim_start_matches('\u{feff}'))
+        .map(|managed: Managed| managed.managed_by)
+        .map_err(|_| "managedBy must be a string".to_owned())
 }
 
 /// The entry as one that is to be made.

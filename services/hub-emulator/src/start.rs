@@ -44,39 +44,58 @@ struct Listeners {
 /// `listening https://HOST:PORT` (and before it `admin http://ADDR` and
 /// `management https://ADDR`) on standard output when it is ready.
 pub async fn run(options: Options, cancel: CancellationToken) -> anyhow::Result<()> {
-    if let Some(path) = &options.dump {
-        dump_to(path, &options)?;
-        return Ok(());
+    if options.dump.is_some() || options.dump_configurations.is_some() {
+        return Ok(dumped(&options)?);
     }
+    let is_of_nobody = options.tls_dir.is_none() && options.tls_cert.is_none();
     let hub = Emulator::start(options).await?;
+    if is_of_nobody {
+        warn!("clients cannot trust this hub: its certificates are in memory only; give --tls-dir");
+    }
     announce(&hub)?;
     cancel.cancelled().await;
     hub.stop().await;
     Ok(())
 }
 
-/// Writes the registry of the data file as an export file. It has keys in it.
-fn dump_to(path: &Path, options: &Options) -> Result<(), StartError> {
-    let cannot = |path: &Path, what, source| StartError::File {
-        path: path.to_owned(),
-        what,
-        source,
-    };
+/// Writes the registry of the data file as export files. They have keys in them.
+fn dumped(options: &Options) -> Result<(), StartError> {
     // The parser asks for a data file. A registry that is made up for the dump is no answer.
     if let Some(data) = options.data.as_deref().filter(|data| !data.exists()) {
         let missing = io::ErrorKind::NotFound.into();
         return Err(cannot(data, "there is no data file to dump", missing));
     }
-    if options
-        .data
-        .as_deref()
-        .is_some_and(|data| is_same(data, path))
-    {
-        return Err(StartError::DumpOntoData(path.to_owned()));
+    let (devices, configurations) = (&options.dump, &options.dump_configurations);
+    for path in [devices, configurations].into_iter().flatten() {
+        let data = options.data.as_deref();
+        if data.is_some_and(|data| is_same(data, path)) {
+            return Err(StartError::DumpOntoData(path.to_owned()));
+        }
     }
     let registry = registry(options)?;
-    private_file::replace(path, |mut out| dump::dump(&registry, &mut out))
+    if let Some(path) = devices {
+        write(path, |mut out| dump::devices(&registry, &mut out))?;
+    }
+    if let Some(path) = configurations {
+        write(path, |mut out| dump::configurations(&registry, &mut out))?;
+    }
+    Ok(())
+}
+
+fn write(
+    path: &Path,
+    dump: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), StartError> {
+    private_file::replace(path, dump)
         .map_err(|source| cannot(path, "the dump cannot be written", source))
+}
+
+fn cannot(path: &Path, what: &'static str, source: io::Error) -> StartError {
+    StartError::File {
+        path: path.to_owned(),
+        what,
+        source,
+    }
 }
 
 /// Whether both name the same file, which is there.
@@ -231,13 +250,24 @@ fn address(listener: &TcpListener, addr: SocketAddr) -> Result<SocketAddr, Start
         .map_err(|source| StartError::Bind { addr, source })
 }
 
-/// What is in the data file; a seed fills an empty registry only.
+/// What is in the data file, and what seeds fill it with.
 fn registry(options: &Options) -> Result<Registry, StartError> {
     let (file, mut kept) = match &options.data {
         Some(path) => DataFile::open(path).map(|(file, kept)| (Some(file), kept))?,
         None => (None, Kept::default()),
     };
-    let mut marks = Marks::new().map_err(|_| StartError::NoRandomness)?;
+    let marks = Marks::new().map_err(|_| StartError::NoRandomness)?;
+    let marks = fill(&mut kept, marks, options)?;
+    let journal = file.map(|file| file.start(&kept)).transpose()?;
+    let mut registry = Registry::new(kept.records, journal, marks)
+        .with_configurations(kept.configurations)
+        .with_options(options.registry.clone());
+    registry.set_queries(QuerySettings::from(&options.query));
+    Ok(registry)
+}
+
+/// A seed fills only what is empty.
+fn fill(kept: &mut Kept, mut marks: Marks, options: &Options) -> Result<Marks, StartError> {
     match &options.seed {
         Some(seed) if kept.records.is_empty() => {
             (kept.records, marks) = seed::load(seed, marks, &options.registry)?;
@@ -248,12 +278,15 @@ fn registry(options: &Options) -> Result<Registry, StartError> {
         ),
         None => {}
     }
-    let journal = file.map(|file| file.start(&kept)).transpose()?;
-    let mut registry = Registry::new(kept.records, journal, marks)
-        .with_configurations(kept.configurations)
-        .with_options(options.registry.clone());
-    registry.set_queries(QuerySettings::from(&options.query));
-    Ok(registry)
+    match &options.seed_configurations {
+        Some(seed) if kept.configurations.is_empty() => {
+            let most = Settings::from(&options.throttle).configurations();
+            (kept.configurations, marks) = seed::configurations::load(seed, marks, most)?;
+        }
+        Some(_) => info!("no configurations seeded: there are some already"),
+        None => {}
+    }
+    Ok(marks)
 }
 
 async fn serve_admin(listener: TcpListener, app: Arc<App>, cancel: CancellationToken) {

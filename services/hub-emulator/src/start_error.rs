@@ -50,7 +50,10 @@ pub enum StartError {
     #[error("{0}")]
     Tls(String),
     /// The data file has a line that cannot be read, and it is not the last.
-    #[error("{}: line {line} is damaged; restore the file or remove it", path.display())]
+    #[error(
+        "{}: line {line} is damaged or of a later version; restore the file or remove it",
+        path.display()
+    )]
     Data {
         /// The data file.
         path: PathBuf,

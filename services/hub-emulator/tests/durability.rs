@@ -187,6 +187,22 @@ fn a_taken_port_is_told() {
 }
 
 #[test]
+fn certificates_that_nobody_can_get_at_are_told() {
+    let policy = format!("iothubowner:{}", key('A').expose());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hub-emulator"));
+    command.args(["--listen", "127.0.0.1:0", "--policy", &policy]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.env_remove("RUST_LOG").spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("listening https://")));
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("--tls-dir"), "{text}");
+}
+
+#[test]
 fn data_in_use_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let _first = start(dir.path(), &[]);

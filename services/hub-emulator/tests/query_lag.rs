@@ -69,6 +69,9 @@ async fn lagging_queries_see_what_was_and_reads_see_what_is() {
     assert_eq!(hub.get("/twins/kept").await.body["tags"]["site"], "new");
     assert_eq!(hub.get("/twins/deleted").await.code(), 404);
     assert_eq!(hub.get("/devices/made").await.code(), 200);
+    hub.create("more", 'B').await;
+    let counts = hub.get("/statistics/devices").await.body;
+    assert_eq!(counts["totalDeviceCount"], 2, "three are there");
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ fn modules_are_out_of_reach_by_signature_where_their_device_is() {
         status: Status::Disabled,
         ..sample("d")
     };
-    let (signed, bearer) = (Some("SharedAccessSignature sr=h"), Some("Bearer abc"));
+    let (signed, bearer) = (Some(&Caller::Sas), Some(&Caller::Bearer));
     assert!(check_modules(signed, Some(&sample("d"))).is_ok());
     assert!(check_modules(signed, Some(&disabled)).is_err());
     assert!(check_modules(signed, None).is_err());

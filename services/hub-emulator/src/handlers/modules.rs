@@ -7,9 +7,9 @@ use hubshift_azure::etag::IfMatch;
 use hubshift_azure::{ErrorCode, Module};
 
 use super::parse;
-use crate::access;
+use crate::access::{self, Caller};
 use crate::answer::{Answer, Refusal};
-use crate::app::{App, authorization};
+use crate::app::App;
 use crate::registry::Registry;
 
 pub(super) fn list(app: &App, head: &Parts, id: &str) -> Result<Answer, Refusal> {
@@ -58,7 +58,7 @@ pub(super) fn delete(
 fn open<'a>(app: &'a App, head: &Parts, id: &str) -> Result<MutexGuard<'a, Registry>, Refusal> {
     let registry = app.registry();
     if registry.options().strict_module_access {
-        access::check_modules(authorization(head), registry.get(id).ok())?;
+        access::check_modules(head.extensions.get::<Caller>(), registry.get(id).ok())?;
     }
     Ok(registry)
 }

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_order_is_none() {
-        let read = |order: Value| Fault::read(order);
+        let read = Fault::read;
         let misspelt = read(json!({"mode": "error", "opeartion": "put_twin"})).unwrap_err();
         assert!(
             misspelt.starts_with("unknown field opeartion"),

@@ -84,11 +84,14 @@ impl Registry {
             .get(id)
             .ok_or_else(|| Refusal::device_not_found(id))?;
         let place = scope::under(&self.records, old, parent_scope, &mut self.marks)?;
-        let record = Record {
-            device_scope: place.device_scope,
-            parent_scopes: place.parent_scopes,
-            ..old.clone()
-        };
+        let record = old.at(place);
+        self.commit(record)
+    }
+
+    /// Puts a device under a parent that is not there any more: for seeds, too.
+    pub(crate) fn orphan(&mut self, id: &str, parent_scope: &str) -> Result<(), Refusal> {
+        let old = self.get(id)?;
+        let record = old.at(scope::orphaned(old, parent_scope)?);
         self.commit(record)
     }
 }

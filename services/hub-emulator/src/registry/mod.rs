@@ -27,7 +27,9 @@ mod seen;
 mod twin_state;
 
 use std::collections::HashMap;
+use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hubshift_azure::etag::IfMatch;
 use hubshift_azure::{Device, ErrorCode, RegistryStatistics, ServiceStatistics, Status};
@@ -111,6 +113,11 @@ impl Registry {
         (self.records, self.marks)
     }
 
+    /// The configurations, and what makes the next marks.
+    pub(crate) fn into_configurations(self) -> (Configurations, Marks) {
+        (self.configurations, self.marks)
+    }
+
     pub(crate) fn get(&self, id: &str) -> Result<&Record, Refusal> {
         self.records
             .get(id)
@@ -164,15 +171,18 @@ impl Registry {
         Ok(())
     }
 
+    /// How many devices there are. The counts lag as queries do.
     pub(crate) fn statistics(&self) -> RegistryStatistics {
-        let total = self.records.len() as i64;
-        let is_enabled = |record: &&Arc<Record>| record.status == Status::Enabled;
-        let enabled = self.records.values().filter(is_enabled).count() as i64;
-        RegistryStatistics {
-            total_device_count: total,
-            enabled_device_count: enabled,
-            disabled_device_count: total - enabled,
+        let mut counts = RegistryStatistics::default();
+        let now = Instant::now();
+        for record in self.echo.view(&self.records, Bound::Unbounded, now) {
+            counts.total_device_count += 1;
+            match record.status {
+                Status::Enabled => counts.enabled_device_count += 1,
+                Status::Disabled => counts.disabled_device_count += 1,
+            }
         }
+        counts
     }
 
     pub(crate) fn service_statistics(&self) -> ServiceStatistics {

@@ -76,6 +76,19 @@ impl Registry {
         Ok(shown)
     }
 
+    /// Says who manages a module and leaves everything else of it as it is: for seeds, whose lines
+    /// are those of exports. The hub's own modules are managed as they are.
+    pub(crate) fn managed(&mut self, key: ModuleKey<'_>, by: String) -> Result<(), Refusal> {
+        if is_system(key.1) {
+            return Ok(());
+        }
+        let module = ModuleRecord {
+            managed_by: Some(by),
+            ..self.module(key)?.clone()
+        };
+        self.commit_module(key.0, module)
+    }
+
     /// The record of a module that is not there yet. Nothing is stored.
     pub(super) fn created_module(
         &mut self,

@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 use super::activity::Activity;
 use super::module::ModuleRecord;
+use super::scope::Place;
 use super::twin_state::TwinState;
 use crate::answer::Refusal;
 
@@ -49,6 +50,15 @@ impl Record {
 
     pub(crate) fn check_twin_etag(&self, if_match: &IfMatch) -> Result<(), Refusal> {
         check_etag(if_match, &self.twin.etag(), "Twin version did not match")
+    }
+
+    /// The same device at another place in the tree.
+    pub(super) fn at(&self, place: Place) -> Self {
+        Self {
+            device_scope: place.device_scope,
+            parent_scopes: place.parent_scopes,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn device(&self, activity: Option<&Activity>, now: OffsetDateTime) -> Device {

@@ -80,6 +80,23 @@ pub(super) fn under(
     place(records, &record.device_id, Some(record), &body, marks)
 }
 
+/// The place of a device that has outlived its parent: the scope that the parent had is nobody's.
+/// Only what a hub made is taken for one.
+pub(super) fn orphaned(record: &Record, parent_scope: &str) -> Result<Place, Refusal> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let parts = parent_scope.strip_prefix(PREFIX);
+    let parts = parts.and_then(|parts| parts.rsplit_once('-'));
+    let is_made = parts.is_some_and(|(id, ticks)| !id.is_empty() && is_number(ticks));
+    if !is_made {
+        return Err(unknown());
+    }
+    let own = record.device_scope.clone().filter(|_| record.iot_edge);
+    Ok(Place {
+        device_scope: own.or_else(|| Some(parent_scope.to_owned())),
+        parent_scopes: vec![parent_scope.to_owned()],
+    })
+}
+
 fn made(id: &str, marks: &mut Marks) -> String {
     format!("{PREFIX}{id}-{}", marks.generation())
 }

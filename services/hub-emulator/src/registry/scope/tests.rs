@@ -118,6 +118,30 @@ fn a_scope_that_nobody_has_is_refused_but_may_be_kept() {
 }
 
 #[test]
+fn a_device_that_outlived_its_parent_keeps_a_scope_that_a_hub_made() {
+    let scope = "ms-azure-iot-edge://gone-1-635928930091746067";
+    let leaf = orphaned(&sample("leaf"), scope).unwrap();
+    assert_eq!(leaf.device_scope.as_deref(), Some(scope));
+    assert_eq!(leaf.parent_scopes, [scope]);
+    let edge = Record {
+        iot_edge: true,
+        device_scope: Some("its-own".to_owned()),
+        ..sample("e")
+    };
+    let edge = orphaned(&edge, scope).unwrap();
+    assert_eq!(edge.device_scope.as_deref(), Some("its-own"));
+    assert_eq!(edge.parent_scopes, [scope]);
+    for other in [
+        "",
+        "gone-1",
+        "ms-azure-iot-edge://gone",
+        "ms-azure-iot-edge://gone-x",
+    ] {
+        assert!(orphaned(&sample("leaf"), other).is_err(), "{other}");
+    }
+}
+
+#[test]
 fn the_tree_stays_a_tree() {
     let mut hub = Hub::new();
     let top = hub.edge("top", &[]);
