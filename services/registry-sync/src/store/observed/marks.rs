@@ -136,6 +136,30 @@ pub(crate) async fn mark_missing(
     Ok(())
 }
 
+/// A device is gone from a hub, and its modules with it, since a call that began at `read_time`: what
+/// was last seen of them is there no more.
+pub(crate) async fn modules_gone(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    device: &str,
+    read_time: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.observed
+            set missing_count = greatest(missing_count, 1::smallint)
+          where fleet_id = $1 and hub_id = $2 and strpos(device_id, '/') > 1
+            and split_part(device_id, '/', 1) = $3 and read_time <= $4",
+        fleet,
+        hub,
+        device,
+        read_time
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
 /// Devices of the same generation whose twin version is lower, by a read that began at `read_time`,
 /// than it was seen before.
 pub(crate) async fn rewound_by(
