@@ -317,7 +317,9 @@ async fn conclude(
         classify::Found::Nothing => None,
         classify::Found::Gone => {
             let device = [op.device_id().to_owned()];
-            store::observed::remove(&mut *tx, fleet, hub, &device, intent.start_time).await?;
+            let begun = intent.start_time;
+            store::observed::remove(&mut *tx, fleet, hub, &device, begun).await?;
+            store::observed::modules_gone(&mut *tx, fleet, hub, &device[0], begun).await?;
             None
         }
         classify::Found::Device(device) => {

@@ -435,3 +435,27 @@ async fn a_plan_takes_no_module_for_a_device_and_no_hold_of_one_for_a_change() {
     assert!(plan.unknowns.iter().any(|text| text == unread), "{plan:?}");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_gone_from_both_hubs_is_asked_for_no_more() {
+    let world = World::start().await;
+    world.east.create_many(3).await;
+    world.east.create(&module("d-000/m")).await;
+    world.pass(true).await;
+    world.east.delete("d-000").await;
+    world.west.delete("d-000").await;
+    for _ in 0..4 {
+        world.pass(false).await;
+    }
+    let left: i64 = sqlx::query_scalar(
+        "select count(*) from registry.observed where device_id in ('d-000', 'd-000/m')",
+    )
+    .fetch_one(&world.admin)
+    .await
+    .unwrap();
+    assert_eq!(left, 0);
+    let reads = world.west.running.requests("get_module");
+    world.pass(false).await;
+    assert_eq!(world.west.running.requests("get_module"), reads);
+    world.stop().await;
+}

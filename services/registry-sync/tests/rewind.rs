@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::hubs::{Come, Hub};
+use common::hubs::{Come, Hub, configuration, module};
 use common::{WEST_REIGNS, World, start_pass};
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::task::Result as Outcome;
@@ -203,5 +203,52 @@ async fn a_restored_authority_is_not_copied_over_its_standby_until_somebody_acce
     assert_eq!(world.status_of("west").await.blocked, "");
     assert!(world.pass(false).await.watermark.is_some());
     assert!(world.verify().await.equal);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_hub_at_which_a_module_and_a_configuration_were_removed_is_not_rewound() {
+    let mut world = World::start().await;
+    world.east.create_many(2).await;
+    world.east.create(&module("d-000/m")).await;
+    world.east.create(&configuration("site-7", 5)).await;
+    assert_eq!(world.pass(false).await.pending_count, 0);
+    world.east = world.east.come_back(Come::AsWas).await;
+    world.fail_over().await;
+    world.connect("east", &world.east.running).await.unwrap();
+    world.east.delete("d-000/m").await;
+    world.east.delete("/configurations/site-7").await;
+    let found = world.scan("east").await;
+    assert!(!found.rewound, "{}", found.rewound_evidence);
+    world.stop().await;
+}
+
+/// What is known of east's configuration, as if it had been changed so much later than it was, in
+/// this life or in another one.
+async fn seen_later(world: &World, milliseconds: i64, life: Option<&str>) {
+    sqlx::query(
+        "update registry.observed
+            set twin_version = twin_version + $1, identity_etag = 'later',
+                generation_id = coalesce($2, generation_id)
+          where hub_id = 'east' and device_id = '/configurations/site-7'",
+    )
+    .bind(milliseconds)
+    .bind(life)
+    .execute(&world.admin)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_configuration_is_older_by_its_last_change_and_not_by_a_clocks_trembling() {
+    let world = World::start().await;
+    world.east.create(&configuration("site-7", 5)).await;
+    assert_eq!(world.pass(false).await.pending_count, 0);
+    seen_later(&world, 500, None).await;
+    let found = world.scan("east").await;
+    assert!(!found.rewound, "{}", found.rewound_evidence);
+    // It was made anew in the life that the hub lost.
+    seen_later(&world, 5000, Some("later")).await;
+    assert!(world.scan("east").await.rewound);
     world.stop().await;
 }

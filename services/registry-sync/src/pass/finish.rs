@@ -19,6 +19,7 @@ impl Pass {
                 store::tombstone::acknowledge_scanned(pool, fleet, source, since).await?;
             }
             store::tombstone::acknowledge_scanned(pool, fleet, target, since).await?;
+            store::tombstone::forget_buried(pool, fleet, target).await?;
         }
         store::base::remove_buried(pool, fleet, source, target).await?;
         let since = self.apply_time;

@@ -19,7 +19,7 @@ use crate::authority::damaged;
 use crate::observe::Observed;
 
 pub(crate) use marks::{
-    already_read, mark_missing, mark_seen, mark_unchanged, rewound_by, unlisted,
+    already_read, mark_missing, mark_seen, mark_unchanged, modules_gone, rewound_by, unlisted,
 };
 
 /// The columns that a record is made of, shared with other tables of records.

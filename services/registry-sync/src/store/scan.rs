@@ -120,7 +120,8 @@ pub(crate) async fn forget_rewound(
 }
 
 /// Devices that were at the hub, are there no more, and were deleted by nobody: how many, and ten
-/// of them. A module without its device is no sign beside the device itself.
+/// of them. Modules and configurations are no sign: what runs on an edge device makes and removes
+/// its modules at the hub that it is connected to, whoever reigns.
 pub(crate) async fn vanished(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -143,12 +144,7 @@ pub(crate) async fn vanished(
                           select from registry.tombstone t
                            where t.fleet_id = $1 and t.device_id = k.device_id
                              and t.incarnation >= k.incarnation)
-                  and (strpos(k.device_id, '/') <= 1
-                       or exists (
-                          select from registry.observed d
-                           where d.fleet_id = $1 and d.hub_id = $2
-                             and d.device_id = split_part(k.device_id, '/', 1)
-                             and d.missing_count = 0)))
+                  and strpos(k.device_id, '/') = 0)
            select count(*) as "count!",
                   coalesce((array_agg(device_id order by device_id))[1:10], '{}') as "sample!"
              from gone"#,

@@ -230,6 +230,27 @@ pub(crate) async fn absent_twice(
     Ok(rows)
 }
 
+/// Forgets what is remembered of what was at a hub once, is missing there, and is buried: else it
+/// would be asked for by every scan.
+pub(crate) async fn forget_buried(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "delete from registry.observed o
+          where o.fleet_id = $1 and o.hub_id = $2 and o.missing_count > 0
+            and exists (select from registry.tombstone t
+                         where t.fleet_id = $1 and t.device_id = o.device_id
+                           and t.incarnation >= o.incarnation and $2 = any(t.acked_by))",
+        fleet,
+        hub
+    )
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Forgets what is remembered of devices that were there once.
 pub(crate) async fn forget_absent(
     executor: impl PgExecutor<'_>,

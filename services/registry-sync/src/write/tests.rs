@@ -186,6 +186,25 @@ async fn a_device_that_changed_since_it_was_seen_is_left_alone_and_looked_at() {
     assert!(matches!(again, WriteOutcome::Already(None)), "{again:?}");
 }
 
+/// Else they would live on in what is known of the hub, and be copied to a later life of the device.
+#[tokio::test]
+async fn modules_go_with_their_device() {
+    let world = World::new().await;
+    let cx = world.writer("east", Purpose::Provision).await;
+    let (device, module) = (world.wanted("d-1").await, world.wanted("d-1/m").await);
+    let seen = applied(write(&cx, WriteOp::Create(&device)).await.unwrap());
+    applied(write(&cx, WriteOp::Create(&module)).await.unwrap());
+    let stored = || store::observed::get(&world.deps.pool, "acme", "east", "d-1/m");
+    assert!(stored().await.unwrap().is_some());
+    let delete = WriteOp::Delete {
+        device_id: "d-1",
+        seen: &seen,
+    };
+    let gone = write(&cx, delete).await.unwrap();
+    assert!(matches!(gone, WriteOutcome::Applied(None)), "{gone:?}");
+    assert!(stored().await.unwrap().is_none());
+}
+
 #[tokio::test]
 async fn a_call_without_an_answer_is_unknown_and_decided_after_its_deadline() {
     let world = World::with_deadline(Duration::from_secs(2)).await;

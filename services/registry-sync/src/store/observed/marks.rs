@@ -136,8 +136,33 @@ pub(crate) async fn mark_missing(
     Ok(())
 }
 
+/// A device is gone from a hub, and its modules with it, since a call that began at `read_time`: what
+/// was last seen of them is there no more.
+pub(crate) async fn modules_gone(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+    hub: &str,
+    device: &str,
+    read_time: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update registry.observed
+            set missing_count = greatest(missing_count, 1::smallint)
+          where fleet_id = $1 and hub_id = $2 and strpos(device_id, '/') > 1
+            and split_part(device_id, '/', 1) = $3 and read_time <= $4",
+        fleet,
+        hub,
+        device,
+        read_time
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
 /// Devices of the same generation whose twin version is lower, by a read that began at `read_time`,
-/// than it was seen before.
+/// than it was seen before. A configuration's version is the time of its last change in milliseconds:
+/// it rises over all of its lives, and is no more exact than the hub's clocks and answers are.
 pub(crate) async fn rewound_by(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -152,8 +177,12 @@ pub(crate) async fn rewound_by(
            from registry.observed o
            join unnest($3::text[], $4::text[], $5::bigint[])
                 as r(device_id, generation_id, twin_version)
-             on r.device_id = o.device_id and r.generation_id = o.generation_id
-          where o.fleet_id = $1 and o.hub_id = $2 and r.twin_version < o.twin_version
+             on r.device_id = o.device_id
+          where o.fleet_id = $1 and o.hub_id = $2
+            and case when strpos(o.device_id, '/') = 1
+                     then r.twin_version + 1000 <= o.twin_version
+                     else r.generation_id = o.generation_id
+                          and r.twin_version < o.twin_version end
             -- What was stored after this read began may well have been seen after it.
             and greatest(o.update_time, o.read_time) <= $6
           order by o.device_id",
