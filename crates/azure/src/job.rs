@@ -248,4 +248,16 @@ mod tests {
         let status = record.status.unwrap();
         assert!(status == JobStatus::Unknown && !status.is_over());
     }
+
+    #[test]
+    fn a_line_of_the_log_has_a_number() {
+        let error = ImportError {
+            device_id: Some("d".to_owned()),
+            module_id: None,
+            error_code: 409_001,
+            error_status: "there".to_owned(),
+        };
+        let line = r#"{"deviceId":"d","errorCode":409001,"errorStatus":"there"}"#;
+        assert_eq!(serde_json::to_string(&error).unwrap(), line);
+    }
 }

@@ -25,6 +25,8 @@ pub(crate) use line::Line;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long connections have to end by themselves when the hub stops: less than it waits for them.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 /// How long to wait when the operating system has no connection to give (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -70,13 +72,20 @@ impl<S: Site> Server<S> {
         }
     }
 
-    /// Serves one connection; an outage that refuses connections closes it.
+    /// Serves one connection; an outage that refuses connections closes it, and the end of the hub.
     async fn connection(self: Arc<Self>, stream: TcpStream) {
         tokio::select! {
             biased;
             () = Arc::clone(&self.site).refused() => {}
+            () = self.stopped() => debug!("a connection outlived the hub"),
             () = self.serve(stream) => {}
         }
+    }
+
+    /// Ends when connections have had time to end. One that is open keeps the hub's data.
+    async fn stopped(&self) {
+        self.cancel.cancelled().await;
+        tokio::time::sleep(LAST_CALLS).await;
     }
 
     async fn serve(&self, stream: TcpStream) {

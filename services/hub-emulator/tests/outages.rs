@@ -8,6 +8,7 @@ use std::time::Duration;
 use common::{Hub, VERSION, answer, key, options, start};
 use hubshift_emulator::{Fault, Options, OutageMode, OutageScope};
 use serde_json::json;
+use tokio::net::TcpStream;
 
 async fn hub() -> Hub {
     start(Options {
@@ -162,6 +163,22 @@ async fn stopping_does_not_wait_for_requests_that_hang() {
         .await
         .unwrap();
     assert!(result.is_err());
+}
+
+#[tokio::test]
+async fn who_says_nothing_does_not_keep_the_data_of_a_hub_that_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let with_data = || Options {
+        data: Some(dir.path().join("hub.jsonl")),
+        ..options()
+    };
+    let hub = start(with_data()).await;
+    let silent = TcpStream::connect(hub.running.addr).await.unwrap();
+    // Who came later is answered, so that it was let in.
+    assert_eq!(hub.get("/devices").await.code(), 200);
+    hub.running.stop().await;
+    start(with_data()).await;
+    drop(silent);
 }
 
 #[tokio::test]

@@ -217,12 +217,18 @@ async fn queries_filter_and_page() {
 }
 
 #[tokio::test]
-async fn a_query_is_answered_with_a_list_if_that_is_ordered() {
+async fn a_query_is_answered_with_a_list_and_small_pages_if_that_is_ordered() {
     let mut options = options();
     options.job.job_query_as_list = true;
+    options.query.max_page = NonZeroU32::MIN;
     let hub = start(options).await;
-    put(&hub, "j", twin_job("*")).await;
+    for id in ["j", "k"] {
+        put(&hub, id, twin_job("*")).await;
+        until(&hub, id, "completed").await;
+    }
     let answer = hub.get("/jobs/v2/query").await;
     assert_eq!(answer.header("x-ms-item-type"), Some("jobResponse"));
     assert_eq!(answer.body[0]["jobId"], "j");
+    assert_eq!(answer.body.as_array().unwrap().len(), 1);
+    assert!(answer.header("x-ms-continuation").is_some());
 }

@@ -139,7 +139,8 @@ fn start(token: Option<&str>, text: &str) -> Result<Continuation, Refusal> {
     Continuation::read(token, text).ok_or_else(|| invalid("the continuation is of another query"))
 }
 
-fn page_size(header: Option<&str>, most: NonZeroU32) -> Result<usize, Refusal> {
+/// How many rows a page has, by the header of the client and what the hub allows.
+pub(super) fn page_size(header: Option<&str>, most: NonZeroU32) -> Result<usize, Refusal> {
     let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
     let Some(text) = header else {
         return Ok(most.min(DEFAULT_PAGE));

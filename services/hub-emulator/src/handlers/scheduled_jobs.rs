@@ -12,16 +12,13 @@ use hubshift_azure::{ErrorCode, JobRequest, UnknownName, headers};
 use serde_json::json;
 
 use super::parse;
+use super::query::page_size;
 use crate::answer::{Answer, Refusal};
 use crate::app::{self, App};
 use crate::jobs::Filter;
 
 /// What the rows of a query are.
 const ITEM_TYPE: &str = "jobResponse";
-/// Rows of a page when the client does not say.
-const DEFAULT_PAGE: usize = 100;
-/// The most rows of a page.
-const MAX_PAGE: usize = 1000;
 
 pub(super) fn put(app: &Arc<App>, id: &str, body: &[u8]) -> Result<Answer, Refusal> {
     let request = parse(body, JobRequest::from_value)?;
@@ -41,7 +38,8 @@ pub(super) fn query(app: &App, head: &Parts) -> Result<Answer, Refusal> {
         kind: choice(head, "jobType")?,
         status: choice(head, "jobStatus")?,
     };
-    let size = page_size(app::text(head, headers::MAX_ITEM_COUNT))?;
+    let most = app.registry().queries().max_page;
+    let size = page_size(app::text(head, headers::MAX_ITEM_COUNT), most)?;
     let after = start(app::text(head, headers::CONTINUATION))?;
     let (rows, next) = app.jobs.schedule.page(filter, after, size);
     let next = next.map(|number| number.to_string());
@@ -71,16 +69,6 @@ where
         .map(str::parse)
         .transpose()
         .map_err(|unknown: UnknownName| invalid(&format!("{name} {unknown}")))
-}
-
-fn page_size(header: Option<&str>) -> Result<usize, Refusal> {
-    let Some(text) = header else {
-        return Ok(DEFAULT_PAGE);
-    };
-    match text.trim().parse() {
-        Ok(0) | Err(_) => Err(invalid("x-ms-max-item-count must be a number from 1")),
-        Ok(size) => Ok(MAX_PAGE.min(size)),
-    }
 }
 
 /// The page starts after the job of this number.
