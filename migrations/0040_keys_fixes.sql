@@ -1,7 +1,7 @@
--- Owner: registry-sync. What a standby cannot take, however often it is tried, and the indexes that
--- finding it needs.
+-- Owner: registry-sync, but for merge.item: merge. What a standby cannot take, however often it is
+-- tried, the indexes that finding it needs, and how modules go along with their devices in a merge.
 -- Lock impact: registry.observed and registry.hint take no writes while their indexes are made, for
--- which their rows are looked at once each.
+-- which their rows are looked at once each; merge.item for a moment.
 create index registry_observed_missing
     on registry.observed (fleet_id, hub_id) where missing_count > 0;
 create index registry_observed_disabled
@@ -75,3 +75,11 @@ language sql stable as $$
 $$;
 revoke all on function registry.left_out(text, text, text) from public;
 grant execute on function registry.left_out(text, text, text) to hubshift_registry;
+
+alter table merge.item
+    -- A module of a device that was disabled at one of the hubs when it was planned.
+    add column is_out_of_reach boolean not null default false,
+    -- How a module goes along with its device: waits, because that is held, or primary or secondary,
+    -- because an operator took the whole device from there.
+    add column along           text,
+    add constraint merge_item_along check (along in ('waits', 'primary', 'secondary'));

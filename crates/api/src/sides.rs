@@ -111,6 +111,8 @@ pub struct SealedTriple {
     pub primary_before: Option<Fingerprint>,
     /// Fingerprint of what the active hub shows; absent for nothing.
     pub secondary_before: Option<Fingerprint>,
+    /// Whether it is a module that can be neither read nor written at one of the hubs.
+    pub is_out_of_reach: bool,
 }
 
 /// From the wire. An absent side is one of which nothing is known.
@@ -150,6 +152,7 @@ pub fn from_divergence(
         credentials,
         primary_before: primary.fingerprint,
         secondary_before: secondary.fingerprint,
+        is_out_of_reach: wire.out_of_reach,
     })
 }
 

@@ -38,7 +38,7 @@ pub fn merge_key(triple: &Triple, policy: &Policy, resolutions: &[Resolution]) -
 
 /// An operator chose one hub's side of the whole record. What lives then is the latest life that is
 /// known, whosever record it has: a later one is at the other hub already, and no hub goes back.
-fn take_whole(triple: &Triple, choice: Choice) -> MergedKey {
+pub(super) fn take_whole(triple: &Triple, choice: Choice) -> MergedKey {
     let merged = match triple.at(choice) {
         Side::Live(live) => Side::Live(Live {
             incarnation: latest_life(triple),

@@ -7,6 +7,7 @@
 //! same again (I12), no device is lost (I7), no deleted one returns (I8), no value is made up
 //! (I9), and every value that is dropped can be restored (I13).
 
+mod along;
 mod breakers;
 mod conflict;
 mod fields;
@@ -21,6 +22,7 @@ mod scope;
 mod side;
 mod value;
 
+pub use along::{Along, go_along, out_of_reach, withhold_held};
 pub use breakers::{Breaker, Breakers, HubSize, Tripped};
 pub use conflict::{Chosen, Conflict, ConflictKind, ConflictState, MergedKey, Resolution, Stamps};
 pub use lifecycle::merge_key;

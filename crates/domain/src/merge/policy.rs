@@ -53,6 +53,8 @@ named!(
         OpenHold = "open_hold",
         /// What a hub would refuse is not written.
         Limits = "limits",
+        /// What no hub shows or takes stays as it is at the active one.
+        OutOfReach = "out_of_reach",
         /// The hierarchy of gateways must be whole.
         WholeHierarchy = "whole_hierarchy",
         /// An operator said so.

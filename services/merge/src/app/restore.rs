@@ -1,5 +1,7 @@
 //! Restoring a value that lost, after the merge: a device is written at both hubs under the
-//! condition that it is as the merge left it, a document in its main line.
+//! condition that it is as the merge left it, and its modules with it; a document in its main line.
+
+mod modules;
 
 use hubshift_api::fault;
 use hubshift_api::pb::registry::apply_result::Outcome;
@@ -21,7 +23,7 @@ use uuid::Uuid;
 
 use super::resolve::{Case, Decision, still_held};
 use super::{App, MergeError};
-use crate::plan::merge_device;
+use crate::plan::{Facts, merge_device};
 use crate::store::document::{self, DocumentKey};
 use crate::store::item::{self, Item};
 use crate::store::{authority, conflict, damaged};
@@ -31,6 +33,8 @@ use crate::store::{authority, conflict, damaged};
 pub(super) struct Restored {
     merged: Side,
     print: Option<Vec<u8>>,
+    /// The modules that waited for it.
+    modules: Vec<modules::Restored>,
 }
 
 impl App {
@@ -47,24 +51,25 @@ impl App {
         };
         let decided = self.decisions(case, decision).await?;
         let subject = self.subject(&case.merge);
-        let key = merge_device(&subject, &item.triple, &decided, item.scope_fault);
+        let key = merge_device(&subject, &Facts::of(&item, &decided));
         let is_open = |found: &hubshift_domain::merge::Conflict| {
             found.state == ConflictState::Held && found.path == case.conflict.path
         };
         if key.withheld || key.conflicts.iter().any(is_open) {
             return Err(still_held(&case.conflict));
         }
-        if key.merged.same(&item.merged) {
-            return Ok(Restored {
-                merged: item.merged,
-                print: item.applied_print,
-            });
-        }
-        let asked = apply_item(case, decision, &item, &key.merged)?;
-        let written = self.write(case, epoch, asked).await?;
+        let print = if key.merged.same(&item.merged) {
+            item.applied_print
+        } else {
+            let asked = apply_item(case, decision, &item, &key.merged)?;
+            let written = self.write(case, epoch, asked).await?;
+            Some(written.print.to_vec())
+        };
+        let modules = Box::pin(self.restore_modules(case, decision, epoch, &key.merged)).await?;
         Ok(Restored {
             merged: key.merged,
-            print: Some(written.print.to_vec()),
+            print,
+            modules,
         })
     }
 
@@ -129,12 +134,19 @@ impl App {
         let row = &case.conflict;
         applied_item(tx, case).await?;
         conflict::resolve(tx, row.conflict_id, decision.choice, &decision.resolver).await?;
-        let Restored { merged, print } = restored;
+        let Restored {
+            merged,
+            print,
+            modules,
+        } = restored;
         let (fleet, merge_id) = (row.fleet_id.as_str(), row.merge_id);
         item::applied(tx, merge_id, &row.key, &merged, print.as_deref()).await?;
         conflict::applied(tx, fleet, merge_id, &row.key, merged.is_held()).await?;
         if !merged.is_held() {
             conflict::supersede_held(tx, merge_id, &row.key).await?;
+        }
+        for module in &modules {
+            module.note(tx, fleet, merge_id).await?;
         }
         Ok(())
     }

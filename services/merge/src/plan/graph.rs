@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hubshift_domain::id::is_device;
-use hubshift_domain::merge::{ConflictKind, scope_faults};
+use hubshift_domain::id::{device_of_module, is_device};
+use hubshift_domain::merge::{Along, Choice, ConflictKind, scope_faults};
 
 use crate::store::item::Place;
 
@@ -25,6 +25,26 @@ pub(super) fn faults(places: &[Place]) -> BTreeMap<&str, ConflictKind> {
     let gone = places.iter().filter(|place| !place.is_live);
     let gone: BTreeSet<&str> = gone.map(|place| place.device.as_str()).collect();
     scope_faults(&parents, |parent| !gone.contains(parent))
+}
+
+/// How modules go along with their devices: those of a held one wait, those of one that an operator
+/// took whole from a hub are taken from there as well.
+pub(super) fn along<'a>(
+    places: &'a [Place],
+    decided: &BTreeMap<String, Choice>,
+) -> BTreeMap<&'a str, Along> {
+    let held = places.iter().filter(|place| place.is_held);
+    let held: BTreeSet<&str> = held.map(|place| place.device.as_str()).collect();
+    let along = places.iter().filter_map(|place| {
+        let device = device_of_module(&place.device)?;
+        let along = match decided.get(device) {
+            Some(choice) => Along::Follows(*choice),
+            None if held.contains(device) => Along::Waits,
+            None => return None,
+        };
+        Some((place.device.as_str(), along))
+    });
+    along.collect()
 }
 
 /// The order of each device: parents before children; deletions last, children before parents, and
@@ -70,6 +90,8 @@ mod tests {
             is_live,
             parent: parent.map(str::to_owned),
             scope_fault: None,
+            is_held: false,
+            along: None,
             rank: 0,
         }
     }
@@ -83,6 +105,27 @@ mod tests {
         ];
         let expected = BTreeMap::from([("orphan", ConflictKind::ScopeMissing)]);
         assert_eq!(faults(&places), expected);
+    }
+
+    #[test]
+    fn modules_share_the_fate_of_their_device() {
+        let held = Place {
+            is_held: true,
+            ..place("d", true, None)
+        };
+        let places = [
+            held,
+            place("d/m", false, None),
+            place("e", true, None),
+            place("e/m", true, None),
+            place("f/m", false, None),
+        ];
+        let decided = BTreeMap::from([("f".to_owned(), Choice::Primary)]);
+        let expected = BTreeMap::from([
+            ("d/m", Along::Waits),
+            ("f/m", Along::Follows(Choice::Primary)),
+        ]);
+        assert_eq!(along(&places, &decided), expected);
     }
 
     #[test]

@@ -1,35 +1,86 @@
 //! One device: merged, or reseeded when its hub was rewound. Pure.
 
+use hubshift_domain::id::is_device;
 use hubshift_domain::merge::{
-    Action, ConflictKind, MergedKey, Policy, Reseed, Resolution, Side, Tombstone, TombstoneReason,
-    Triple, hold_scope, merge_key, reseed,
+    Action, Along, ConflictKind, ConflictState, MergedKey, Policy, Reseed, Resolution, Side,
+    Tombstone, TombstoneReason, Triple, go_along, hold_scope, merge_key, out_of_reach, reseed,
+    withhold_held,
 };
 
 use super::Subject;
+use crate::store::item::Item;
 
-/// What the merge makes of a device. `fault` is what is wrong with its place in the hierarchy.
-pub(crate) fn merge_device(
-    subject: &Subject<'_>,
-    triple: &Triple,
-    decided: &[Resolution],
-    fault: Option<ConflictKind>,
-) -> MergedKey {
-    match subject.is_rewound {
-        true => reseeded(triple, reseed(triple)),
-        false => merged(triple, subject.policy, decided, fault),
+/// All that a device is merged from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) device: &'a str,
+    pub(crate) triple: &'a Triple,
+    /// What operators decided of it.
+    pub(crate) decided: &'a [Resolution],
+    /// What is wrong with its place in the hierarchy.
+    pub(crate) fault: Option<ConflictKind>,
+    /// How it goes along with its device, if it is a module.
+    pub(crate) along: Option<Along>,
+    /// Whether it can be neither read nor written at one of the hubs.
+    pub(crate) is_out_of_reach: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// Those of an item, with the decisions about it.
+    pub(crate) fn of(item: &'a Item, decided: &'a [Resolution]) -> Self {
+        Self {
+            device: item.device.as_str(),
+            triple: &item.triple,
+            decided,
+            fault: item.scope_fault,
+            along: item.along,
+            is_out_of_reach: item.is_out_of_reach,
+        }
+    }
+
+    /// Its own decision of the whole goes before that of its device.
+    fn goes_along(&self) -> Option<Along> {
+        let is_decided = self.decided.iter().any(|found| found.path.is_empty());
+        self.along
+            .filter(|along| *along == Along::Waits || !is_decided)
+    }
+
+    /// Whether nothing of it is to be decided here: it is left alone until its device is enabled.
+    fn is_left_alone(&self) -> bool {
+        self.is_out_of_reach || self.goes_along() == Some(Along::Waits)
     }
 }
 
-fn merged(
-    triple: &Triple,
-    policy: &Policy,
-    decided: &[Resolution],
-    fault: Option<ConflictKind>,
-) -> MergedKey {
-    let key = merge_key(triple, policy, decided);
-    match fault {
-        Some(kind) => hold_scope(key, triple, kind),
-        None => key,
+/// What the merge makes of a device.
+pub(crate) fn merge_device(subject: &Subject<'_>, facts: &Facts<'_>) -> MergedKey {
+    if facts.is_out_of_reach {
+        return out_of_reach(facts.triple);
+    }
+    match subject.is_rewound {
+        true => reseeded(facts.triple, reseed(facts.triple)),
+        false => merged(facts, subject.policy),
+    }
+}
+
+/// Whether the hubs stay different, or an operator is not asked, because nothing is written.
+pub(crate) fn is_apart(facts: &Facts<'_>, key: &MergedKey) -> bool {
+    if !key.withheld || facts.is_left_alone() {
+        return false;
+    }
+    let is_open = |state| state == ConflictState::Held;
+    let is_asked = || key.conflicts.iter().any(|found| is_open(found.state));
+    let are_different = !facts.triple.primary.same(&facts.triple.secondary);
+    are_different || !is_device(facts.device) && is_asked()
+}
+
+fn merged(facts: &Facts<'_>, policy: &Policy) -> MergedKey {
+    if let Some(along) = facts.goes_along() {
+        return go_along(facts.triple, along);
+    }
+    let key = merge_key(facts.triple, policy, facts.decided);
+    match facts.fault {
+        Some(kind) => hold_scope(key, facts.triple, kind),
+        None => withhold_held(key, facts.device),
     }
 }
 

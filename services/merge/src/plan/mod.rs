@@ -13,7 +13,7 @@ mod take;
 use hubshift_domain::merge::Policy;
 use uuid::Uuid;
 
-pub(crate) use key::merge_device;
+pub(crate) use key::{Facts, is_apart, merge_device};
 pub(crate) use settle::{Settled, settle};
 pub(crate) use take::{remerge, take};
 

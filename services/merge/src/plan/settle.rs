@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hubshift_domain::identity::canonical_json;
 use hubshift_domain::merge::{
-    Choice, ConflictKind, Counts, HubSize, PlanId, Planner, Resolution, Tripped,
+    Along, Choice, ConflictKind, Counts, HubSize, PlanId, Planner, Resolution, Tripped,
 };
 use hubshift_store::StoreError;
 use serde_json::json;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::take::{decisions_of, remerge};
-use super::{Subject, graph, merge_device};
+use super::{Facts, Subject, graph, merge_device};
 use crate::store::item::{self, Item, Place};
 use crate::store::{conflict, damaged};
 
@@ -43,7 +43,10 @@ pub(crate) async fn settle(
     subject: &Subject<'_>,
     sizes: (u64, u64),
 ) -> Result<Settled, StoreError> {
-    let places = item::places(connection, subject.merge_id).await?;
+    let mut places = item::places(connection, subject.merge_id).await?;
+    if go_along(connection, subject, &places).await? {
+        places = item::places(connection, subject.merge_id).await?;
+    }
     check_hierarchy(connection, subject, &places).await?;
     set_order(connection, subject, &places).await?;
     let (plan, counts) = number(connection, subject).await?;
@@ -90,6 +93,48 @@ fn stays_different(subject: &Subject<'_>, device: &str) -> String {
     format!("{device} stays different until its conflicts are decided")
 }
 
+/// Modules are merged again whose device was held, or decided, or is not any more; whether there were
+/// any.
+async fn go_along(
+    connection: &mut PgConnection,
+    subject: &Subject<'_>,
+    places: &[Place],
+) -> Result<bool, StoreError> {
+    if subject.is_rewound {
+        return Ok(false);
+    }
+    let decided = conflict::whole_decisions(connection, subject.merge_id).await?;
+    let along = graph::along(places, &decided);
+    let mut is_other = false;
+    for place in places {
+        let along = along.get(place.device.as_str()).copied();
+        if along == place.along.as_deref().and_then(Along::parse) {
+            continue;
+        }
+        let found = item::get(connection, subject.merge_id, &place.device).await?;
+        let Some(mut item) = found.filter(|item| item.state == "planned") else {
+            continue;
+        };
+        item.along = along;
+        again(connection, subject, &mut item).await?;
+        is_other = true;
+    }
+    Ok(is_other)
+}
+
+/// Merges an item again with the decisions that stand.
+async fn again(
+    connection: &mut PgConnection,
+    subject: &Subject<'_>,
+    item: &mut Item,
+) -> Result<(), StoreError> {
+    let devices = [item.device.to_string()];
+    let decided = conflict::resolutions(connection, subject.merge_id, &devices).await?;
+    let decided = decisions_of(&decided, item).to_vec();
+    remerge(connection, subject, item, &decided).await?;
+    Ok(())
+}
+
 /// Devices whose fault came or went are merged again.
 async fn check_hierarchy(
     connection: &mut PgConnection,
@@ -110,10 +155,7 @@ async fn check_hierarchy(
             continue;
         };
         item.scope_fault = fault;
-        let devices = [place.device.clone()];
-        let decided = conflict::resolutions(connection, subject.merge_id, &devices).await?;
-        let decided = decisions_of(&decided, &item).to_vec();
-        remerge(connection, subject, &mut item, &decided).await?;
+        again(connection, subject, &mut item).await?;
     }
     Ok(())
 }
@@ -159,7 +201,7 @@ fn push(
     item: &Item,
     decided: &[Resolution],
 ) -> Result<(), StoreError> {
-    let key = merge_device(subject, &item.triple, decided, item.scope_fault);
+    let key = merge_device(subject, &Facts::of(item, decided));
     let pushed = planner.push(&item.device, &item.triple, &key);
     pushed.map_err(|error| damaged("device_id", error))
 }

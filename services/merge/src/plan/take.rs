@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Subject, merge_device};
+use super::{Facts, Subject, is_apart, merge_device};
 use crate::store::conflict::{self, NewConflict, OpenRow};
 use crate::store::item::{self, Earlier, Item, Planned};
 use crate::store::rescued;
@@ -47,11 +47,16 @@ pub(crate) async fn take(
         let open = open
             .get(&(device, generation))
             .map_or(&[][..], Vec::as_slice);
-        let key = merge_decided(subject, &sealed.triple, open);
+        let key = merge_decided(subject, &sealed, open);
         left.sort(open, &key, is_sent);
         let generation = generation + i32::from(is_sent);
         found.extend(rows(sealed.device.as_str(), generation, &key));
-        items.push(Planned { sealed, key });
+        let is_apart = is_apart(&facts(&sealed, &[]), &key);
+        items.push(Planned {
+            sealed,
+            key,
+            is_apart,
+        });
     }
     item::put(connection, merge_id, round, &items).await?;
     left.store(connection).await?;
@@ -61,14 +66,27 @@ pub(crate) async fn take(
 
 /// Merges a device with the decisions that stand. One falls when the plan has no such conflict of
 /// the very values that it was made on: it says nothing of others.
-fn merge_decided(subject: &Subject<'_>, triple: &Triple, open: &[OpenRow]) -> MergedKey {
+fn merge_decided(subject: &Subject<'_>, sealed: &SealedTriple, open: &[OpenRow]) -> MergedKey {
     let all: Vec<Resolution> = open.iter().filter_map(OpenRow::resolution).collect();
-    let key = merge_device(subject, triple, &all, None);
+    let key = merge_device(subject, &facts(sealed, &all));
     let standing = open.iter().filter(|row| is_in(row, &key));
     let standing: Vec<Resolution> = standing.filter_map(OpenRow::resolution).collect();
     match standing.len() == all.len() {
         true => key,
-        false => merge_device(subject, triple, &standing, None),
+        false => merge_device(subject, &facts(sealed, &standing)),
+    }
+}
+
+/// What is known of a device before the others are: its place among them is looked at when all are
+/// there.
+fn facts<'a>(sealed: &'a SealedTriple, decided: &'a [Resolution]) -> Facts<'a> {
+    Facts {
+        device: sealed.device.as_str(),
+        triple: &sealed.triple,
+        decided,
+        fault: None,
+        along: None,
+        is_out_of_reach: sealed.is_out_of_reach,
     }
 }
 
@@ -124,9 +142,9 @@ pub(crate) async fn remerge(
     item: &mut Item,
     decided: &[Resolution],
 ) -> Result<MergedKey, StoreError> {
-    let key = merge_device(subject, &item.triple, decided, item.scope_fault);
-    item.is_withheld = key.withheld;
-    item.is_apart = key.withheld && !item.triple.primary.same(&item.triple.secondary);
+    let facts = Facts::of(item, decided);
+    let key = merge_device(subject, &facts);
+    (item.is_withheld, item.is_apart) = (key.withheld, is_apart(&facts, &key));
     item.merged = key.merged.clone();
     item::update(connection, subject.merge_id, item).await?;
     let device = item.device.to_string();

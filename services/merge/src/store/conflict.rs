@@ -15,7 +15,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub(crate) use decide::{open_decisions, resolutions, resolve, supersede_held};
+pub(crate) use decide::{open_decisions, resolutions, resolve, supersede_held, whole_decisions};
 pub(crate) use look::{ConflictRow, Filter, count_held, hold, merge_of, page};
 pub(crate) use open::{OpenRow, carry, keep, keep_sent, open_rows, supersede};
 

@@ -14,14 +14,14 @@ use base64::engine::general_purpose::STANDARD;
 use hubshift_api::sides::{Credentials, SealedTriple};
 use hubshift_domain::id::RecordKey;
 use hubshift_domain::identity::Fingerprint;
-use hubshift_domain::merge::{ConflictKind, MergedKey, Side, Triple};
+use hubshift_domain::merge::{Along, ConflictKind, MergedKey, Side, Triple};
 use hubshift_store::StoreError;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-pub(crate) use place::{Place, places, set_ranks};
+pub(crate) use place::{Place, going_along, places, set_along, set_ranks};
 pub(crate) use progress::{
     apart, applied, close_sent, forget_try, forget_unseen, in_state, later_sides, not_applied,
     sending,
@@ -34,6 +34,8 @@ use super::damaged;
 pub(crate) struct Planned {
     pub(crate) sealed: SealedTriple,
     pub(crate) key: MergedKey,
+    /// Whether the hubs stay different because nothing is written.
+    pub(crate) is_apart: bool,
 }
 
 /// An item as it is stored.
@@ -50,6 +52,10 @@ pub(crate) struct Item {
     /// What both hubs show since it was applied, if that is known.
     pub(crate) applied_print: Option<Vec<u8>>,
     pub(crate) scope_fault: Option<ConflictKind>,
+    /// How a module goes along with its device.
+    pub(crate) along: Option<Along>,
+    /// Whether it is a module that can be neither read nor written at one of the hubs.
+    pub(crate) is_out_of_reach: bool,
     pub(crate) is_withheld: bool,
     pub(crate) is_apart: bool,
     pub(crate) state: String,
@@ -66,6 +72,8 @@ struct Row {
     secondary_before: Vec<u8>,
     applied_print: Option<Vec<u8>>,
     scope_fault: Option<String>,
+    along: Option<String>,
+    is_out_of_reach: bool,
     is_withheld: bool,
     is_apart: bool,
     state: String,
@@ -89,6 +97,8 @@ impl TryFrom<Row> for Item {
             secondary_before: row.secondary_before,
             applied_print: row.applied_print,
             scope_fault: fault.and_then(ConflictKind::parse),
+            along: row.along.as_deref().and_then(Along::parse),
+            is_out_of_reach: row.is_out_of_reach,
             is_withheld: row.is_withheld,
             is_apart: row.is_apart,
             state: row.state,
@@ -113,12 +123,6 @@ fn opened(stored: &Value) -> Option<Credentials> {
     stored.as_object()?.iter().map(pair).collect()
 }
 
-/// Whether the hubs stay different because nothing is written.
-fn is_apart(planned: &Planned) -> bool {
-    let triple = &planned.sealed.triple;
-    planned.key.withheld && !triple.primary.same(&triple.secondary)
-}
-
 /// Writes items of a round; each waits to be applied. One that was sent and is not applied counts
 /// as applied before: nobody knows what the hubs hold of it.
 pub(crate) async fn put(
@@ -137,17 +141,18 @@ pub(crate) async fn put(
     sqlx::query!(
         "insert into merge.item
                 (merge_id, round, device_id, triple, merged, sealed, primary_before,
-                 secondary_before, is_withheld, is_apart)
+                 secondary_before, is_withheld, is_apart, is_out_of_reach)
          select $1, $2, d.*
            from unnest($3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::bytea[],
-                       $8::bytea[], $9::boolean[], $10::boolean[]) as d
+                       $8::bytea[], $9::boolean[], $10::boolean[], $11::boolean[]) as d
          on conflict on constraint merge_item_pk do update
             set round = excluded.round, triple = excluded.triple, merged = excluded.merged,
                 sealed = merge.item.sealed || excluded.sealed,
                 primary_before = excluded.primary_before,
                 secondary_before = excluded.secondary_before,
                 is_withheld = excluded.is_withheld, is_apart = excluded.is_apart,
-                scope_fault = null, rank = 0, state = 'planned', detail = '',
+                is_out_of_reach = excluded.is_out_of_reach,
+                scope_fault = null, along = null, rank = 0, state = 'planned', detail = '',
                 generation = merge.item.generation + case
                     when merge.item.was_sent and merge.item.state <> 'applied' then 1 else 0 end,
                 was_sent = false",
@@ -169,7 +174,11 @@ pub(crate) async fn put(
             .iter()
             .map(|item| item.key.withheld)
             .collect::<Vec<_>>(),
-        &items.iter().map(is_apart).collect::<Vec<_>>()
+        &items.iter().map(|item| item.is_apart).collect::<Vec<_>>(),
+        &items
+            .iter()
+            .map(|item| item.sealed.is_out_of_reach)
+            .collect::<Vec<_>>()
     )
     .execute(connection)
     .await?;
@@ -199,14 +208,15 @@ pub(crate) async fn update(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update merge.item
-            set merged = $3, is_withheld = $4, is_apart = $5, scope_fault = $6
+            set merged = $3, is_withheld = $4, is_apart = $5, scope_fault = $6, along = $7
           where merge_id = $1 and device_id = $2",
         merge_id,
         item.device.as_str(),
         Json(&item.merged) as _,
         item.is_withheld,
         item.is_apart,
-        item.scope_fault.map(ConflictKind::as_str)
+        item.scope_fault.map(ConflictKind::as_str),
+        item.along.map(Along::as_str)
     )
     .execute(connection)
     .await?;
@@ -261,7 +271,7 @@ pub(crate) async fn page(
         Row,
         r#"select device_id, round, generation, triple as "triple: Json<Triple>",
                   merged as "merged: Json<Side>", sealed, primary_before, secondary_before,
-                  applied_print, scope_fault, is_withheld, is_apart, state
+                  applied_print, scope_fault, along, is_out_of_reach, is_withheld, is_apart, state
              from merge.item
             where merge_id = $1 and device_id collate "C" > $2
             order by device_id collate "C" limit $3"#,
@@ -284,7 +294,7 @@ pub(crate) async fn get(
         Row,
         r#"select device_id, round, generation, triple as "triple: Json<Triple>",
                   merged as "merged: Json<Side>", sealed, primary_before, secondary_before,
-                  applied_print, scope_fault, is_withheld, is_apart, state
+                  applied_print, scope_fault, along, is_out_of_reach, is_withheld, is_apart, state
              from merge.item where merge_id = $1 and device_id = $2"#,
         merge_id,
         device
@@ -304,7 +314,7 @@ pub(crate) async fn next_open(
         Row,
         r#"select device_id, round, generation, triple as "triple: Json<Triple>",
                   merged as "merged: Json<Side>", sealed, primary_before, secondary_before,
-                  applied_print, scope_fault, is_withheld, is_apart, state
+                  applied_print, scope_fault, along, is_out_of_reach, is_withheld, is_apart, state
              from merge.item
             where merge_id = $1 and state = 'planned' and not is_withheld
               and rank = (select min(rank) from merge.item

@@ -98,10 +98,24 @@ impl Script {
         }
     }
 
+    /// Whether it is a module of a device that the hub has disabled.
+    fn is_out_of_reach(&self, key: &str, hub: &str) -> bool {
+        let Some((device, _)) = key.split_once('/') else {
+            return false;
+        };
+        self.devices.contains_key(device)
+            && self
+                .side(device, hub)
+                .side
+                .live()
+                .is_some_and(|live| !live.is_effectively_enabled())
+    }
+
     fn digest(&self, hub: &str) -> String {
         let prints = self
             .devices
             .keys()
+            .filter(|device| !self.is_out_of_reach(device, hub))
             .map(|device| print(device, self.side(device, hub)));
         let all = prints
             .flatten()
@@ -167,6 +181,9 @@ impl Script {
             base: Some(side_state(&shown(device, &known.base))),
             primary: Some(side_state(&shown(device, &known.primary))),
             secondary: Some(side_state(&shown(device, &known.secondary))),
+            out_of_reach: ["east", "west"]
+                .into_iter()
+                .any(|hub| self.is_out_of_reach(device, hub)),
         };
         devices.map(message).collect()
     }
@@ -175,6 +192,12 @@ impl Script {
         let device = item.device.as_str();
         if self.refused.contains(device) {
             return (Outcome::Rejected, "the hub said no".into());
+        }
+        if ["east", "west"]
+            .into_iter()
+            .any(|hub| self.is_out_of_reach(device, hub))
+        {
+            return (Outcome::Stale, "its device is disabled".into());
         }
         let merged = from_side_state(item.merged.as_ref().unwrap()).unwrap();
         let overtaken = self.overtaken.take_if(|(name, _)| name.as_str() == device);

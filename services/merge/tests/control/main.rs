@@ -9,6 +9,7 @@ mod documents;
 mod events;
 mod hubs;
 mod late_events;
+mod modules;
 mod own_store;
 mod plans;
 mod records;

@@ -3,7 +3,7 @@
 //! A batch is read from one state of the database. What changes between batches, or after, is
 //! found when the merge is applied: every write is conditional on what was compared here.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use hubshift_domain::id::FleetId;
 use hubshift_store::StoreError;
@@ -26,6 +26,8 @@ pub(crate) struct Triple {
     pub(crate) device: String,
     /// What is known of it.
     pub(crate) sides: Sides,
+    /// Whether it is a module of a device that is disabled at one of the hubs.
+    pub(crate) is_out_of_reach: bool,
 }
 
 /// The differing keys of two hubs, in the order of the bytes of their ids.
@@ -102,10 +104,16 @@ impl Divergence {
             let device = row.device_id.clone();
             known.entry(device).or_default().change = row.change;
         }
+        let hubs = [&self.primary.hub, &self.secondary.hub];
+        let closed = divergence::out_of_reach(connection, &self.fleet, hubs, &devices).await?;
+        let closed: HashSet<String> = closed.into_iter().collect();
         let triples = devices.into_iter().map(|device| {
             let known = known.remove(&device).unwrap_or_default();
-            let sides = sides(&known, &self.primary, &self.secondary);
-            Triple { device, sides }
+            Triple {
+                sides: sides(&known, &self.primary, &self.secondary),
+                is_out_of_reach: closed.contains(&device),
+                device,
+            }
         });
         Ok(triples.collect())
     }

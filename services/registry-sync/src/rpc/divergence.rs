@@ -116,5 +116,6 @@ fn message(triple: &Triple) -> pb::StreamDivergenceResponse {
         base: Some(side_state(&triple.sides.base)),
         primary: Some(side_state(&triple.sides.primary)),
         secondary: Some(side_state(&triple.sides.secondary)),
+        out_of_reach: triple.is_out_of_reach,
     }
 }

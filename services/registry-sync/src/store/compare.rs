@@ -201,8 +201,8 @@ pub(crate) struct Comparison {
     pub(crate) differing: Vec<String>,
 }
 
-/// Compares two hubs: every record that can carry over, extras included but for those that an adoption
-/// left. Where a hold makes two records equal in effect they count alike in both digests.
+/// Compares two hubs: every record that can carry over, extras included but for those that an
+/// adoption left. Where a hold makes two records equal in effect they count alike in both digests.
 pub(crate) async fn compare(
     executor: impl PgExecutor<'_>,
     fleet: &str,

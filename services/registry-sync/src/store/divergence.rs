@@ -85,6 +85,31 @@ pub(crate) async fn keys(
     Ok(keys)
 }
 
+/// Those of the keys that are modules of a device which is disabled at one of two hubs.
+pub(crate) async fn out_of_reach(
+    connection: &mut PgConnection,
+    fleet: &FleetId,
+    hubs: [&HubId; 2],
+    keys: &[String],
+) -> Result<Vec<String>, StoreError> {
+    let modules = sqlx::query_scalar!(
+        r#"select k.device_id as "device_id!"
+             from unnest($4::text[]) as k(device_id)
+            where strpos(k.device_id, '/') > 1
+              and exists (select from registry.observed d
+                           where d.fleet_id = $1 and d.hub_id in ($2, $3)
+                             and d.device_id = split_part(k.device_id, '/', 1)
+                             and d.missing_count = 0 and not d.enabled)"#,
+        fleet.as_str(),
+        hubs[0].as_str(),
+        hubs[1].as_str(),
+        keys
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(modules)
+}
+
 /// The latest tombstone of a device.
 #[derive(Debug, Clone)]
 pub(crate) struct Grave {

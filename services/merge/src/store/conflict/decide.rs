@@ -1,6 +1,6 @@
 //! What operators decided: a row in state `resolved` is a resolution.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hubshift_domain::merge::{Choice, Resolution};
 use hubshift_store::StoreError;
@@ -34,6 +34,27 @@ pub(crate) async fn resolutions(
         }
     }
     Ok(decided)
+}
+
+/// What operators decided of whole devices, the last word of each.
+pub(crate) async fn whole_decisions(
+    connection: &mut PgConnection,
+    merge_id: Uuid,
+) -> Result<BTreeMap<String, Choice>, StoreError> {
+    let rows = sqlx::query!(
+        "select distinct on (key) key, chosen from merge.conflict
+          where merge_id = $1 and scope = 'device' and path = '' and state = 'resolved'
+            and strpos(key, '/') = 0
+          order by key, generation desc",
+        merge_id
+    )
+    .fetch_all(connection)
+    .await?;
+    let decided = rows.into_iter().filter_map(|row| {
+        let choice = row.chosen.as_deref().and_then(Choice::parse)?;
+        Some((row.key, choice))
+    });
+    Ok(decided.collect())
 }
 
 /// Every decision of a merge that is not applied yet, as `device, path, choice`, sorted.

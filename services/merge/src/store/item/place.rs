@@ -1,6 +1,7 @@
 //! Where devices stand in the hierarchy of gateways, and the order in which they are applied.
 
 use hubshift_domain::id::device_of_module;
+use hubshift_domain::merge::Along;
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,6 +15,10 @@ pub(crate) struct Place {
     /// Its parent after the merge; of one that goes, the parent that it had.
     pub(crate) parent: Option<String>,
     pub(crate) scope_fault: Option<String>,
+    /// Whether a conflict holds it after the merge.
+    pub(crate) is_held: bool,
+    /// How it goes along with its device, if it is a module.
+    pub(crate) along: Option<String>,
     pub(crate) rank: i32,
 }
 
@@ -38,13 +43,49 @@ pub(crate) async fn places(
                        else coalesce(triple -> 'secondary' -> 'live' -> 'record' ->> 'parent',
                                      triple -> 'primary' -> 'live' -> 'record' ->> 'parent')
                    end as parent,
-                  scope_fault, rank
+                  scope_fault, (merged -> 'live' ->> 'hold') is not null as "is_held!", along, rank
              from merge.item where merge_id = $1"#,
         merge_id
     )
     .fetch_all(connection)
     .await?;
     Ok(places)
+}
+
+/// The modules of a device that go along with it.
+pub(crate) async fn going_along(
+    connection: &mut PgConnection,
+    merge_id: Uuid,
+    device: &str,
+) -> Result<Vec<String>, StoreError> {
+    let modules = sqlx::query_scalar!(
+        "select device_id from merge.item
+          where merge_id = $1 and along is not null and split_part(device_id, '/', 1) = $2
+          order by device_id",
+        merge_id,
+        device
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(modules)
+}
+
+/// Says how a module goes along with its device.
+pub(crate) async fn set_along(
+    connection: &mut PgConnection,
+    merge_id: Uuid,
+    module: &str,
+    along: Option<Along>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update merge.item set along = $3 where merge_id = $1 and device_id = $2",
+        merge_id,
+        module,
+        along.map(Along::as_str)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Writes the order in which items are applied.
