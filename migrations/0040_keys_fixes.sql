@@ -1,7 +1,8 @@
 -- Owner: registry-sync, but for merge.item: merge. What a standby cannot take, however often it is
--- tried, the indexes that finding it needs, and how modules go along with their devices in a merge.
+-- tried, the indexes that finding it needs, kinds of records that a fleet goes without, and how modules
+-- go along with their devices in a merge.
 -- Lock impact: registry.observed and registry.hint take no writes while their indexes are made, for
--- which their rows are looked at once each; merge.item for a moment.
+-- which their rows are looked at once each; registry.connection and merge.item for a moment.
 create index registry_observed_missing
     on registry.observed (fleet_id, hub_id) where missing_count > 0;
 create index registry_observed_disabled
@@ -75,6 +76,11 @@ language sql stable as $$
 $$;
 revoke all on function registry.left_out(text, text, text) from public;
 grant execute on function registry.left_out(text, text, text) to hubshift_registry;
+
+-- A kind that one hub of a fleet is not asked for is carried between none of its hubs.
+alter table registry.connection
+    add column without_modules        boolean not null default false,
+    add column without_configurations boolean not null default false;
 
 alter table merge.item
     -- A module of a device that was disabled at one of the hubs when it was planned.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{create, etags, get, leaf, listed, object, pair, rewrite};
-use hubshift_hub::{Credentials, DeviceWrite, Hub as _, Outcome, Rejection};
+use hubshift_hub::{Credentials, DeviceWrite, Hub as _, Kinds, Outcome, Rejection};
 use serde_json::{Value, json};
 
 const KEY: &str = "/configurations/site-7";
@@ -39,6 +39,21 @@ async fn a_configuration_is_created_as_written_and_read_back_the_same() {
     let again = hub.create(&configuration(6)).await;
     assert_eq!(again, Outcome::Rejected(Rejection::AlreadyExists));
     assert_eq!(get(&hub, KEY).await, made);
+}
+
+#[tokio::test]
+async fn a_listing_goes_on_past_a_kind_that_was_left_out_meanwhile() {
+    let (_emulator, hub) = pair().await;
+    create(&hub, &configuration(5)).await;
+    let cursor = || Some("c:".to_owned());
+    let page = hub.list(cursor(), 2).await.into_result().unwrap();
+    assert_eq!(page.rows.len(), 1);
+    let hub = hub.with_kinds(Kinds {
+        modules: true,
+        configurations: false,
+    });
+    let page = hub.list(cursor(), 2).await.into_result().unwrap();
+    assert!(page.rows.is_empty() && page.next.is_none(), "{page:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The hubs that this process talks to, connected as `registry.connection` says.
 //!
 //! Durable: when a hub last answered and why it did not, noted by every call. A connection is
-//! made anew when its row's revision or the hub's deadlines changed; secrets are read by
+//! made anew when its row's revision, the hub's deadlines or what the fleet carries changed; secrets are read by
 //! reference at that moment and kept in memory only. Kept true: every call to a hub is within its
 //! budget; a hub that is shut out by a hard fence, or may be, is not talked to.
 
@@ -18,7 +18,7 @@ use hubshift_azure::{ConnectionStringError, HubConnection};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_flow::StepError;
 use hubshift_hub::budget::{Budget, LocalBudget};
-use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError, Secret};
+use hubshift_hub::{AzureHub, AzureSettings, Hub, HubSetupError, Kinds, Secret};
 use hubshift_store::StoreError;
 use secrecy::ExposeSecret as _;
 use sqlx::PgPool;
@@ -152,6 +152,7 @@ struct Timing {
 struct Connected {
     revision: i64,
     timing: Timing,
+    kinds: Kinds,
     hub: Lanes,
 }
 
@@ -195,6 +196,8 @@ pub(crate) struct Proposal {
     pub(crate) allowance: Allowance,
     pub(crate) job_container_ref: String,
     pub(crate) management_ref: String,
+    pub(crate) without_modules: bool,
+    pub(crate) without_configurations: bool,
 }
 
 /// The connected hubs of this process.
@@ -234,10 +237,11 @@ impl Hubs {
         if row.is_fenced() {
             return Err(HubsError::Fenced(row.hub_id));
         }
+        let kinds = store::kinds::carried(&self.pool, fleet.as_str()).await?;
         let mut connected = self.connected.lock().await;
         let key = (fleet.clone(), hub.clone());
         if let Some(found) = connected.get(&key)
-            && (found.revision, found.timing) == (row.revision, timing)
+            && (found.revision, found.timing, found.kinds) == (row.revision, timing, kinds)
         {
             return Ok(found.hub.of(lane));
         }
@@ -247,7 +251,7 @@ impl Hubs {
         let (azure, host) = open(&row.adapter, &row.secret_ref, &row.ca_ref, timing, any)?;
         check_host(host, row.host)?;
         let watch = Watch::new(self.pool.clone(), fleet.clone(), hub.clone());
-        let hub = Lanes::new(&azure, &budget, watch);
+        let hub = Lanes::new(&azure.with_kinds(kinds), &budget, watch);
         let found = hub.of(lane);
         let revision = row.revision;
         connected.insert(
@@ -255,6 +259,7 @@ impl Hubs {
             Connected {
                 revision,
                 timing,
+                kinds,
                 hub,
             },
         );

@@ -139,6 +139,8 @@ impl World {
             allowance,
             job_container_ref: "",
             management_ref: "",
+            without_modules: false,
+            without_configurations: false,
         };
         store::connection::put(&self.deps.pool, "acme", name, &new)
             .await

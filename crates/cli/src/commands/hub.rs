@@ -102,6 +102,14 @@ pub(crate) struct ConnectArgs {
     )]
     management_ref: String,
 
+    /// Never ask it for modules: no module is carried between the fleet's hubs then
+    #[arg(long)]
+    without_modules: bool,
+
+    /// Never ask it for configurations: none is carried between the fleet's hubs then
+    #[arg(long)]
+    without_configurations: bool,
+
     /// Take it although the hub, or its management plane, does not answer
     #[arg(long)]
     skip_test: bool,
@@ -198,6 +206,8 @@ async fn connect(session: &Session, id: &FleetId, args: ConnectArgs) -> Result<(
         budget: Some(args.budget.into()),
         job_container_ref: args.job_container_ref,
         management_ref: args.management_ref,
+        without_modules: args.without_modules,
+        without_configurations: args.without_configurations,
         ..Default::default()
     };
     let request = pb::UpdateConnectionRequest {

@@ -13,7 +13,7 @@ use super::wire::ModuleRow;
 use super::{Kinds, configuration};
 use crate::device::{Page, Summary};
 use crate::key::Key;
-use crate::outcome::{Cause, HubError};
+use crate::outcome::{Cause, HubError, Rejection};
 
 /// The most rows that Azure gives in one page.
 pub(super) const MAX_PAGE: u32 = 1000;
@@ -42,15 +42,32 @@ impl Phase {
         }
     }
 
+    /// What the hub lists here, for a person, and the setting that leaves it out.
+    fn beside_devices(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Devices => None,
+            Self::Modules => Some(("modules", "without_modules")),
+            Self::Configurations => Some(("configurations", "without_configurations")),
+        }
+    }
+
+    /// Whether it is asked for.
+    fn is_listed(self, kinds: Kinds) -> bool {
+        match self {
+            Self::Devices => true,
+            Self::Modules => kinds.modules,
+            Self::Configurations => kinds.configurations,
+        }
+    }
+
     /// The phase after this one, of those that are asked for.
     fn next(self, kinds: Kinds) -> Option<Self> {
-        let modules = Some(Self::Modules).filter(|_| kinds.modules);
-        let configurations = Some(Self::Configurations).filter(|_| kinds.configurations);
-        match self {
-            Self::Devices => modules.or(configurations),
-            Self::Modules => configurations,
-            Self::Configurations => None,
-        }
+        let later: &[Self] = match self {
+            Self::Devices => &[Self::Modules, Self::Configurations],
+            Self::Modules => &[Self::Configurations],
+            Self::Configurations => &[],
+        };
+        later.iter().copied().find(|phase| phase.is_listed(kinds))
     }
 }
 
@@ -74,6 +91,25 @@ impl<'a> Place<'a> {
             None => self.phase.next(kinds).map(|next| next.mark().to_owned()),
         }
     }
+
+    /// A hub that lists devices and refuses the very first page of another kind has none of it, or
+    /// its policy does not let it be read. A listing from the start would end here again.
+    fn refused(self, error: HubError) -> HubError {
+        let (kind, setting) = match self.phase.beside_devices() {
+            Some(found) if self.continuation.is_none() => found,
+            _ => return error,
+        };
+        match error {
+            HubError::Rejected(
+                Rejection::Unauthorized(_) | Rejection::Invalid(_) | Rejection::NotFound,
+            ) => Rejection::Unauthorized(format!(
+                "it lists devices and no {kind}: {error}; let the policy read them, or connect the \
+                 hub with {setting}"
+            ))
+            .into(),
+            other => other,
+        }
+    }
 }
 
 pub(super) async fn page(
@@ -83,23 +119,41 @@ pub(super) async fn page(
     kinds: Kinds,
 ) -> Result<Page, HubError> {
     let place = Place::read(cursor);
-    let size = page_size.clamp(1, MAX_PAGE).to_string();
-    let rest = place.continuation;
-    let (rows, continuation) = match place.phase {
-        Phase::Devices => {
-            let (twins, next) = query(call, "select * from devices", rest, &size).await?;
-            (all(twins, device_row)?, next)
-        }
-        Phase::Modules => {
-            let (twins, next) = query(call, "select * from devices.modules", rest, &size).await?;
-            (all(twins, module_row)?, next)
-        }
-        Phase::Configurations => (configuration::list(call).await?, None),
-    };
+    if !place.phase.is_listed(kinds) {
+        // The cursor is of a listing that began when it was.
+        return Ok(Page {
+            rows: Vec::new(),
+            next: place.after(None, kinds),
+        });
+    }
+    let (rows, continuation) = rows(call, place, page_size)
+        .await
+        .map_err(|error| place.refused(error))?;
     Ok(Page {
         rows,
         next: place.after(continuation, kinds),
     })
+}
+
+/// What is at a place, and how its phase goes on.
+async fn rows(
+    call: &Call<'_>,
+    place: Place<'_>,
+    page_size: u32,
+) -> Result<(Vec<Summary>, Option<String>), HubError> {
+    let size = page_size.clamp(1, MAX_PAGE).to_string();
+    let rest = place.continuation;
+    match place.phase {
+        Phase::Devices => {
+            let (twins, next) = query(call, "select * from devices", rest, &size).await?;
+            Ok((all(twins, device_row)?, next))
+        }
+        Phase::Modules => {
+            let (twins, next) = query(call, "select * from devices.modules", rest, &size).await?;
+            Ok((all(twins, module_row)?, next))
+        }
+        Phase::Configurations => Ok((configuration::list(call).await?, None)),
+    }
 }
 
 /// A page of a query, and how it goes on.
@@ -201,6 +255,27 @@ mod tests {
         );
         assert_eq!(next(None, None, without(false, false)), None);
         assert_eq!(next(Some("m:"), None, without(true, false)), None);
+    }
+
+    #[test]
+    fn a_kind_that_a_hub_never_lists_is_named_with_the_way_out() {
+        let refused = |cursor, rejection: Rejection| {
+            let error = Place::read(Some(cursor)).refused(rejection.clone().into());
+            (error != rejection.into()).then(|| error.to_string())
+        };
+        let forbidden = || Rejection::Unauthorized("403".to_owned());
+        let text = refused("c:", forbidden()).unwrap();
+        assert!(text.contains("without_configurations") && text.contains("403"));
+        let unknown = Rejection::Invalid("400".to_owned());
+        assert!(refused("m:", unknown.clone()).is_some());
+        // It went well until there, or it is the devices themselves.
+        assert_eq!(refused("m:x", unknown.clone()), None);
+        assert_eq!(refused("d:", unknown), None);
+        assert_eq!(refused("", forbidden()), None);
+        assert_eq!(
+            refused("c:", Rejection::Unavailable("503".to_owned())),
+            None
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hubshift_flow::StepError;
 use super::{Pass, PassCx, Phase};
 use crate::scan::ScanCx;
 use crate::store::hint::{self, HintRow};
+use crate::store::kinds;
 use crate::workflows::trouble::Turn;
 
 /// Hints that are followed together.
@@ -49,7 +50,9 @@ impl Pass {
         if hints.is_empty() {
             return Ok(None);
         }
-        let devices: BTreeSet<String> = hints.iter().map(|it| it.device_id.clone()).collect();
+        let carried = kinds::carried(pool, fleet).await?;
+        let named = hints.iter().map(|hint| hint.device_id.clone());
+        let devices: BTreeSet<String> = named.filter(|key| carried.carries(key)).collect();
         let scan_cx = ScanCx {
             deps: cx.deps,
             fleet: cx.fleet,

@@ -119,6 +119,8 @@ fn checked(body: &pb::UpdateConnectionRequest) -> Result<Update, Status> {
         allowance,
         job_container_ref: connection.job_container_ref,
         management_ref: connection.management_ref,
+        without_modules: connection.without_modules,
+        without_configurations: connection.without_configurations,
     };
     Ok(Update {
         fleet,
@@ -166,6 +168,8 @@ async fn update(
         allowance: &proposal.allowance,
         job_container_ref: &proposal.job_container_ref,
         management_ref: &proposal.management_ref,
+        without_modules: proposal.without_modules,
+        without_configurations: proposal.without_configurations,
     };
     let answer = put(deps, &update, &new, tried.is_some(), &idem).await?;
     tracing::info!(caller, fleet = %update.fleet, hub = %update.hub, host, "connection taken");
@@ -256,6 +260,8 @@ fn to_wire(fleet: &FleetId, row: &ConnectionRow) -> pb::Connection {
         budget: Some(allowance::to_wire(&row.allowance())),
         job_container_ref: row.job_container_ref.clone(),
         management_ref: row.management_ref.clone(),
+        without_modules: row.without_modules,
+        without_configurations: row.without_configurations,
     }
 }
 

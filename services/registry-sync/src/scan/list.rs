@@ -6,7 +6,7 @@ use hubshift_flow::StepError;
 use hubshift_hub::{HubError, Rejection, Summary};
 
 use super::{CHUNK, Phase, Scan, Work};
-use crate::store::observed;
+use crate::store::{kinds, observed};
 use crate::workflows::trouble::Turn;
 
 /// A hub that refuses its own cursor more often than this refuses something else.
@@ -44,10 +44,20 @@ impl Scan {
         self.phase = if page.next.is_some() {
             Phase::List
         } else {
+            self.leave_out(work).await?;
             Phase::Confirm
         };
         self.cursor = page.next;
         Ok(Turn::More)
+    }
+
+    /// What the fleet does not carry was not listed, and nobody may ask for it by its key either:
+    /// that would find it gone, or be refused.
+    async fn leave_out(&self, work: &Work<'_>) -> Result<(), StepError> {
+        let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
+        let carried = kinds::carried(pool, fleet).await?;
+        kinds::forget_others(pool, fleet, carried).await?;
+        Ok(())
     }
 
     async fn list_chunk(&mut self, work: &Work<'_>, rows: &[Summary]) -> Result<Turn, StepError> {

@@ -23,6 +23,8 @@ pub(crate) struct ConnectionRow {
     pub(crate) daily_message_percent: i32,
     pub(crate) job_container_ref: String,
     pub(crate) management_ref: String,
+    pub(crate) without_modules: bool,
+    pub(crate) without_configurations: bool,
     /// As stored; nothing where there is none.
     pub(crate) fence: Option<String>,
 }
@@ -60,6 +62,8 @@ pub(crate) struct NewConnection<'a> {
     pub(crate) allowance: &'a Allowance,
     pub(crate) job_container_ref: &'a str,
     pub(crate) management_ref: &'a str,
+    pub(crate) without_modules: bool,
+    pub(crate) without_configurations: bool,
 }
 
 impl ConnectionRow {
@@ -94,7 +98,8 @@ pub(crate) async fn get(
         ConnectionRow,
         r#"select c.hub_id, c.adapter, c.secret_ref, c.ca_ref, c.host, c.contact_time, c.last_error,
                   c.revision, c.tier, c.units, c.share_percent, c.daily_message_percent,
-                  c.job_container_ref, c.management_ref,
+                  c.job_container_ref, c.management_ref, c.without_modules,
+                  c.without_configurations,
                   (select f.state from registry.fence f
                     where f.fleet_id = c.fleet_id and f.hub_id = c.hub_id) as "fence?"
              from registry.connection c where c.fleet_id = $1 and c.hub_id = $2"#,
@@ -115,7 +120,8 @@ pub(crate) async fn list(
         ConnectionRow,
         r#"select c.hub_id, c.adapter, c.secret_ref, c.ca_ref, c.host, c.contact_time, c.last_error,
                   c.revision, c.tier, c.units, c.share_percent, c.daily_message_percent,
-                  c.job_container_ref, c.management_ref,
+                  c.job_container_ref, c.management_ref, c.without_modules,
+                  c.without_configurations,
                   (select f.state from registry.fence f
                     where f.fleet_id = c.fleet_id and f.hub_id = c.hub_id) as "fence?"
              from registry.connection c where c.fleet_id = $1 order by c.hub_id"#,
@@ -156,15 +162,18 @@ pub(crate) async fn put(
     sqlx::query!(
         "insert into registry.connection as c
              (fleet_id, hub_id, adapter, secret_ref, ca_ref, host, tier, units, share_percent,
-              daily_message_percent, job_container_ref, management_ref)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+              daily_message_percent, job_container_ref, management_ref, without_modules,
+              without_configurations)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          on conflict on constraint registry_connection_pk do update
             set adapter = excluded.adapter, secret_ref = excluded.secret_ref,
                 ca_ref = excluded.ca_ref, host = excluded.host, tier = excluded.tier,
                 units = excluded.units, share_percent = excluded.share_percent,
                 daily_message_percent = excluded.daily_message_percent,
                 job_container_ref = excluded.job_container_ref,
-                management_ref = excluded.management_ref, revision = c.revision + 1,
+                management_ref = excluded.management_ref,
+                without_modules = excluded.without_modules,
+                without_configurations = excluded.without_configurations, revision = c.revision + 1,
                 update_time = clock_timestamp()",
         fleet,
         hub,
@@ -177,7 +186,9 @@ pub(crate) async fn put(
         new.allowance.share_percent,
         new.allowance.daily_message_percent,
         new.job_container_ref,
-        new.management_ref
+        new.management_ref,
+        new.without_modules,
+        new.without_configurations
     )
     .execute(executor)
     .await?;

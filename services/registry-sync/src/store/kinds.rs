@@ -1,8 +1,10 @@
-//! Records counted by their kind, which is in their keys: too much that is gone of one kind must not
-//! hide behind the number of the others.
+//! The kinds of records, which are in their keys: how many there are of each, because too much that
+//! is gone of one kind must not hide behind the number of the others, and which of them a fleet
+//! carries.
 
+use hubshift_hub::Kinds;
 use hubshift_store::StoreError;
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 use time::OffsetDateTime;
 
 /// How many there are of each kind.
@@ -62,4 +64,49 @@ pub(crate) async fn inferred_gone(
     .fetch_one(executor)
     .await?;
     Ok(counts)
+}
+
+/// What is carried between the hubs of a fleet: what all of them are asked for.
+pub(crate) async fn carried(
+    executor: impl PgExecutor<'_>,
+    fleet: &str,
+) -> Result<Kinds, StoreError> {
+    let kinds = sqlx::query_as!(
+        Kinds,
+        r#"select coalesce(bool_and(not without_modules), true) as "modules!",
+                  coalesce(bool_and(not without_configurations), true) as "configurations!"
+             from registry.connection where fleet_id = $1"#,
+        fleet
+    )
+    .fetch_one(executor)
+    .await?;
+    Ok(kinds)
+}
+
+/// Forgets what is known of kinds that a fleet does not carry, as if there were none of them; a
+/// conflict that is open stays.
+pub(crate) async fn forget_others(
+    pool: &PgPool,
+    fleet: &str,
+    carried: Kinds,
+) -> Result<(), StoreError> {
+    if carried == Kinds::default() {
+        return Ok(());
+    }
+    let (modules, configurations) = (!carried.modules, !carried.configurations);
+    sqlx::query!(
+        "with gone as (
+             delete from registry.observed
+              where fleet_id = $1
+                and ($2 and strpos(device_id, '/') > 1 or $3 and strpos(device_id, '/') = 1))
+         delete from registry.base
+          where fleet_id = $1 and hold is null
+            and ($2 and strpos(device_id, '/') > 1 or $3 and strpos(device_id, '/') = 1)",
+        fleet,
+        modules,
+        configurations
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
 }

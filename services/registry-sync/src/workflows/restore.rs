@@ -217,8 +217,9 @@ impl RestoreTask {
         Ok(Progress::Wait(Duration::ZERO))
     }
 
-    /// What the target is to hold, line by line: nothing of the buried and of those of which the
-    /// active hub has a later life, and held where a conflict is open.
+    /// What the target is to hold, line by line: nothing of the buried, of those of which the active
+    /// hub has a later life and of kinds that the fleet goes without, and held where a conflict is
+    /// open.
     async fn wanted(
         &self,
         view: &FleetView,
@@ -233,6 +234,7 @@ impl RestoreTask {
         let bases = store::base::get_many(&mut *connection, fleet, hub, &ids).await?;
         let active = view.active_hub.as_str();
         let living = store::observed::get_many(&mut *connection, fleet, active, &ids).await?;
+        let carried = store::kinds::carried(&mut *connection, fleet).await?;
         drop(connection);
         let buried: HashMap<_, _> = dead.into_iter().collect();
         let lives: HashMap<_, _> = living
@@ -248,7 +250,7 @@ impl RestoreTask {
             let is_dead = buried
                 .get(id)
                 .is_some_and(|last| *last >= life.cast_signed());
-            is_dead || lives.get(id).is_some_and(|newest| *newest > life)
+            is_dead || !carried.carries(id) || lives.get(id).is_some_and(|newest| *newest > life)
         };
         let wanted = lines.iter().map(|line| {
             if is_over(line) {

@@ -21,6 +21,8 @@ pub(crate) struct ConnectionView {
     budget: BudgetView,
     job_container_ref: String,
     management_ref: String,
+    without_modules: bool,
+    without_configurations: bool,
 }
 
 /// How much of the hub's quota is registry-sync's.
@@ -68,7 +70,24 @@ impl From<pb::Connection> for ConnectionView {
             budget: connection.budget.unwrap_or_default().into(),
             job_container_ref: connection.job_container_ref,
             management_ref: connection.management_ref,
+            without_modules: connection.without_modules,
+            without_configurations: connection.without_configurations,
         }
+    }
+}
+
+impl ConnectionView {
+    /// The kinds of records that the hub is never asked for.
+    fn left_out(&self) -> Option<String> {
+        let kinds = [
+            (self.without_modules, "modules"),
+            (self.without_configurations, "configurations"),
+        ];
+        let kinds: Vec<&str> = kinds
+            .into_iter()
+            .filter_map(|(is_left_out, kind)| is_left_out.then_some(kind))
+            .collect();
+        (!kinds.is_empty()).then(|| kinds.join(", "))
     }
 }
 
@@ -83,6 +102,7 @@ impl View for ConnectionView {
             .line("budget", self.budget.text())
             .line("job container", &self.job_container_ref)
             .line("management", &self.management_ref)
+            .maybe("not asked for", self.left_out())
             .maybe("last contact", self.contact_time.as_ref())
             .line("last error", &self.last_error)
             .text()

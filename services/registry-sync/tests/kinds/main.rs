@@ -6,13 +6,15 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod left_out;
 
 use common::World;
-use common::hubs::{configuration, device, edge, leaf, module, object, sas};
+use common::hubs::{configuration, edge, leaf, module, object};
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::task::Result as Outcome;
-use hubshift_hub::{DeviceWrite, HubDevice};
+use hubshift_hub::HubDevice;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -165,89 +167,6 @@ async fn devices_that_were_deleted_past_us_count_once_with_all_their_modules() {
 }
 
 #[tokio::test]
-async fn modules_of_a_disabled_device_stay_as_they_were_and_stop_nothing() {
-    let world = World::start().await;
-    world.east.create(&device("d", sas())).await;
-    world.east.create(&module("d/m")).await;
-    world.east.create(&device("e", sas())).await;
-    world.pass(true).await;
-    world
-        .east
-        .change("d", |device| device.identity.enabled = false)
-        .await;
-    world
-        .east
-        .change("e", |device| device.tags = object(json!({"room": "9"})))
-        .await;
-    let done = world.pass(true).await;
-    assert_eq!((done.updated_count, done.pending_count), (2, 0), "{done:?}");
-    assert!(done.watermark.is_some());
-    assert_copied(&world, &["d", "e"]).await;
-    world
-        .east
-        .change("d", |device| device.identity.enabled = true)
-        .await;
-    world.pass(true).await;
-    assert_copied(&world, &["d", "d/m"]).await;
-    world.stop().await;
-}
-
-/// A module that was read before its device was disabled, and did not reach the standby before.
-async fn with_a_module_out_of_reach() -> World {
-    let world = World::start().await;
-    world.east.create(&device("d", sas())).await;
-    world.east.create(&module("d/m")).await;
-    world.scan("east").await;
-    let disable = |device: &mut DeviceWrite| device.identity.enabled = false;
-    world.east.change("d", disable).await;
-    world
-}
-
-#[tokio::test]
-async fn a_module_of_a_disabled_device_is_named_and_keeps_no_fleet_from_moving() {
-    let world = with_a_module_out_of_reach().await;
-    let done = world.pass(false).await;
-    assert_eq!((done.created_count, done.pending_count), (1, 0), "{done:?}");
-    assert_eq!(done.left_out, ["d/m (DEVICE_DISABLED)"]);
-    assert!(done.watermark.is_some());
-    let verified = world.verify().await;
-    assert!(
-        verified.equal && verified.left_out_count == 1,
-        "{verified:?}"
-    );
-    assert_eq!(verified.source_digest, verified.target_digest);
-    assert_eq!(world.status_of("west").await.left_out_count, 1);
-    let request = pb::StartDrainRequest {
-        fleet: "fleets/acme".into(),
-        target_hub: "west".into(),
-        request_id: Uuid::new_v4().to_string(),
-        context: Some(common::step(1, common::EAST_REIGNS)),
-    };
-    let task = world.replication.clone().start_drain(request).await;
-    let task = world.finished(task.unwrap().into_inner()).await;
-    assert!(task.failure.is_none(), "{task:?}");
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_module_follows_as_soon_as_its_device_is_enabled_again() {
-    let world = with_a_module_out_of_reach().await;
-    world.pass(false).await;
-    world
-        .east
-        .change("d", |device| device.identity.enabled = true)
-        .await;
-    let done = world.pass(false).await;
-    assert_eq!(
-        (done.pending_count, done.left_out_count),
-        (0, 0),
-        "{done:?}"
-    );
-    assert_copied(&world, &["d", "d/m"]).await;
-    world.stop().await;
-}
-
-#[tokio::test]
 async fn what_is_no_device_is_not_listed_as_one() {
     let world = World::start().await;
     tree(&world).await;
@@ -393,69 +312,5 @@ async fn a_merge_compares_modules_and_configurations_by_their_keys() {
     assert_copied(&world, &["a-leaf/m"]).await;
     let refused = replication.apply_batch(request("a/b/c")).await;
     assert_eq!(refused.unwrap_err().code(), tonic::Code::InvalidArgument);
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_fleet_that_is_gone_is_stopped_however_many_modules_it_had() {
-    let world = World::start().await;
-    world.east.create_many(6).await;
-    for device in 0..6 {
-        for number in 0..10 {
-            let key = format!("d-{device:03}/m{number}");
-            world.east.create(&module(&key)).await;
-        }
-    }
-    world.pass(true).await;
-    for device in 0..6 {
-        world.east.delete(&format!("d-{device:03}")).await;
-    }
-    for _ in 0..3 {
-        let done = world.pass(false).await;
-        assert_eq!(done.deleted_count, 0, "{done:?}");
-    }
-    assert_eq!(world.status_of("west").await.blocked, "MASS_DELETE");
-    assert!(world.west.get("d-000").await.is_some());
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_plan_takes_no_module_for_a_device_and_no_hold_of_one_for_a_change() {
-    let world = World::start().await;
-    tree(&world).await;
-    world.pass(true).await;
-    world.east.create_many(4).await;
-    sqlx::query("update registry.base set hold = 'conflict-1' where device_id = 'a-leaf/m'")
-        .execute(&world.admin)
-        .await
-        .unwrap();
-    let plan = world.plan("west").await.unwrap();
-    assert_eq!((plan.create_count, plan.update_count), (4, 0), "{plan:?}");
-    let unread = "east counts 7 devices, of which 4 were not read yet";
-    assert!(plan.unknowns.iter().any(|text| text == unread), "{plan:?}");
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn what_is_gone_from_both_hubs_is_asked_for_no_more() {
-    let world = World::start().await;
-    world.east.create_many(3).await;
-    world.east.create(&module("d-000/m")).await;
-    world.pass(true).await;
-    world.east.delete("d-000").await;
-    world.west.delete("d-000").await;
-    for _ in 0..4 {
-        world.pass(false).await;
-    }
-    let left: i64 = sqlx::query_scalar(
-        "select count(*) from registry.observed where device_id in ('d-000', 'd-000/m')",
-    )
-    .fetch_one(&world.admin)
-    .await
-    .unwrap();
-    assert_eq!(left, 0);
-    let reads = world.west.running.requests("get_module");
-    world.pass(false).await;
-    assert_eq!(world.west.running.requests("get_module"), reads);
     world.stop().await;
 }
