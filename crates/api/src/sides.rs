@@ -206,6 +206,7 @@ mod tests {
             base: None,
             primary: Some(side_state(&live(1, b"east's"))),
             secondary: Some(side_state(&live(2, b"west's"))),
+            out_of_reach: false,
         };
         let read = from_divergence(&wire).unwrap();
         assert_eq!(read.triple.base, Side::Absent);
