@@ -3,8 +3,14 @@
 
 mod common;
 
-use common::{create, etags, get, leaf, listed, object, pair, rewrite};
-use hubshift_hub::{Credentials, DeviceWrite, Hub as _, Kinds, Outcome, Rejection};
+use std::sync::Arc;
+
+use common::{create, emulator, etags, get, leaf, listed, object, pair, rewrite, settings};
+use hubshift_emulator::{Fault, OutageMode};
+use hubshift_hub::budget::{BudgetSettings, LocalBudget};
+use hubshift_hub::{
+    AzureHub, AzureSettings, Credentials, DeviceWrite, Hub as _, Kinds, Outcome, Rejection,
+};
 use serde_json::{Value, json};
 
 const KEY: &str = "/configurations/site-7";
@@ -80,6 +86,44 @@ async fn another_content_takes_another_configuration() {
     assert_eq!(rewrite(&changed), configuration(6));
     assert_ne!(changed.generation_id, made.generation_id);
     assert_eq!(emulator.requests("delete_configuration"), 1);
+    assert_eq!(get(&hub, KEY).await, changed);
+}
+
+#[tokio::test]
+async fn a_configuration_that_the_hub_refuses_does_not_cost_the_one_that_was_there() {
+    let (emulator, hub) = pair().await;
+    let made = create(&hub, &configuration(5)).await;
+    let mut other = configuration(6);
+    other
+        .tags
+        .insert("targetCondition".to_owned(), json!("tags.site = ("));
+    let refused = hub.update(&other, &etags(&made)).await;
+    assert!(
+        matches!(refused, Outcome::Rejected(Rejection::Invalid(_))),
+        "{refused:?}"
+    );
+    assert_eq!(emulator.requests("delete_configuration"), 1);
+    assert_eq!(rewrite(&get(&hub, KEY).await), configuration(5));
+}
+
+#[tokio::test]
+async fn a_hub_that_asks_to_slow_down_in_between_still_gets_the_new_content() {
+    let emulator = emulator().await;
+    let hub = AzureHub::new(AzureSettings {
+        budget: Arc::new(LocalBudget::new(&BudgetSettings {
+            speed: 60.0,
+            ..BudgetSettings::default()
+        })),
+        ..settings(&emulator)
+    })
+    .unwrap();
+    let made = create(&hub, &configuration(5)).await;
+    let fault = Fault::from(OutageMode::Throttled).on("put_configuration");
+    emulator.order(fault.times(1).retry_after(1));
+    let changed = hub.update(&configuration(6), &etags(&made)).await;
+    let changed = changed.into_result().unwrap();
+    assert_eq!(emulator.fault_hits(), 1);
+    assert_eq!(rewrite(&changed), configuration(6));
     assert_eq!(get(&hub, KEY).await, changed);
 }
 

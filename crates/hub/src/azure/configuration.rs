@@ -2,7 +2,8 @@
 //!
 //! Their content is one text, because a hub treats it as one: it never changes. What is written
 //! with another content is taken away and made anew, as the hub would answer 200 to the change
-//! and keep the old one. An etag goes out quoted: a bare one is refused.
+//! and keep the old one. Where the hub then refuses the new one, the old one is put back: it is as
+//! it was, in a new life. An etag goes out quoted: a bare one is refused.
 
 use hubshift_azure::wire_time;
 use reqwest::Method;
@@ -53,14 +54,32 @@ pub(super) async fn update(
     if content(&current) == body[CONTENT] {
         return shown(put(call, id, &body, Some(etag)).await?);
     }
+    let old = body_of(id, current)?;
     delete(call, id, etag).await?;
-    let made = put(call, id, &body, None).await.and_then(shown);
-    made.map_err(|error| {
-        partial(
-            "the old content was taken away, the new is not there",
-            &error,
-        )
-    })
+    match make(call, id, &body).await {
+        Err(HubError::Rejected(Rejection::Invalid(text))) => {
+            make(call, id, &old).await.map_err(|error| taken(&error))?;
+            Err(Rejection::Invalid(text).into())
+        }
+        made => made.map_err(|error| taken(&error)),
+    }
+}
+
+/// Makes what was taken away, with a second try where the hub asks to slow down: the budget lets it
+/// wait for as long, if the call has the time.
+async fn make(call: &Call<'_>, id: &str, body: &Value) -> Result<HubDevice, HubError> {
+    let made = match put(call, id, body, None).await {
+        Err(HubError::Rejected(Rejection::Throttled { .. })) => put(call, id, body, None).await,
+        other => other,
+    };
+    made.and_then(shown)
+}
+
+fn taken(error: &HubError) -> HubError {
+    partial(
+        "the old content was taken away, the new is not there",
+        error,
+    )
 }
 
 pub(super) async fn delete(call: &Call<'_>, id: &str, etag: &str) -> Result<(), HubError> {
@@ -203,6 +222,17 @@ fn content(wire: &Configuration) -> Value {
     })
 }
 
+/// What writes a configuration as it was read.
+fn body_of(id: &str, wire: Configuration) -> Result<Value, HubError> {
+    let read = shown(wire)?;
+    let write = DeviceWrite {
+        identity: read.identity,
+        tags: read.tags,
+        desired: read.desired,
+    };
+    body(id, &write)
+}
+
 fn body(id: &str, write: &DeviceWrite) -> Result<Value, HubError> {
     let text = write.desired.get(CONTENT).and_then(Value::as_str);
     let content = text.and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -254,11 +284,6 @@ mod tests {
         assert_eq!(read.identity.device_id, "/configurations/site-7");
         assert_eq!(read.generation_id, "2026-11-23T04:05:06.1234567Z");
         assert_eq!(read.twin_version, read.desired_version);
-        let write = DeviceWrite {
-            identity: read.identity,
-            tags: read.tags,
-            desired: read.desired,
-        };
         let expected = json!({
             "id": "site-7", "schemaVersion": "1.0", "labels": {"a": "b"}, "priority": 3,
             "content": {
@@ -267,7 +292,7 @@ mod tests {
             "targetCondition": "tags.site = 7",
             "metrics": {"queries": {"n": "select deviceId from devices"}},
         });
-        assert_eq!(body("site-7", &write).unwrap(), expected);
+        assert_eq!(body_of("site-7", wire(full())).unwrap(), expected);
     }
 
     #[test]
