@@ -1,5 +1,6 @@
 //! Stops a plan that would change too much: an export that was cut short must never turn into
-//! deletions. A tripped breaker needs a second approver, over-quota another hub or unit.
+//! deletions. A tripped breaker needs a second approver, over-quota another hub or unit. Devices are
+//! watched apart from modules and configurations: neither hides behind the number of the others.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +34,12 @@ named!(
     Breaker {
         /// Deletions.
         MassDelete = "mass_delete",
+        /// Deletions of modules and configurations.
+        MassDeleteOther = "mass_delete_other",
         /// Changed credentials.
         MassAuthChange = "mass_auth_change",
+        /// Changed credentials of modules.
+        MassAuthChangeOther = "mass_auth_change_other",
         /// More devices than the hub takes.
         OverQuota = "over_quota",
     }
@@ -45,6 +50,8 @@ named!(
 pub struct HubSize {
     /// How many devices it has, by a complete listing.
     pub devices: u64,
+    /// How many modules and configurations.
+    pub others: u64,
     /// How many it takes, if that is known.
     pub quota: Option<u64>,
 }
@@ -80,26 +87,23 @@ impl Breakers {
     }
 
     fn check_hub(&self, hub: Choice, counts: &HubCounts, size: HubSize) -> Vec<Tripped> {
-        let share = |percent: u32| {
-            let part = u128::from(size.devices) * u128::from(percent) / 100;
-            u64::try_from(part)
-                .unwrap_or(u64::MAX)
-                .max(self.always_allowed)
-        };
-        let after = (size.devices + counts.create).saturating_sub(counts.delete);
-        let quota = size.quota.unwrap_or(u64::MAX);
+        let others = counts.others;
+        let deleted = counts.delete.saturating_sub(others.delete);
+        let created = counts.create.saturating_sub(others.create);
+        let changed = counts.auth_change.saturating_sub(others.auth_change);
+        let after = (size.devices + created).saturating_sub(deleted);
+        let delete = |held| self.share(held, self.delete_percent);
+        let auth = |held| self.share(held, self.auth_percent);
         let watched = [
+            (Breaker::MassDelete, deleted, delete(size.devices)),
+            (Breaker::MassDeleteOther, others.delete, delete(size.others)),
+            (Breaker::MassAuthChange, changed, auth(size.devices)),
             (
-                Breaker::MassDelete,
-                counts.delete,
-                share(self.delete_percent),
+                Breaker::MassAuthChangeOther,
+                others.auth_change,
+                auth(size.others),
             ),
-            (
-                Breaker::MassAuthChange,
-                counts.auth_change,
-                share(self.auth_percent),
-            ),
-            (Breaker::OverQuota, after, quota),
+            (Breaker::OverQuota, after, size.quota.unwrap_or(u64::MAX)),
         ];
         let over = watched
             .into_iter()
@@ -112,11 +116,20 @@ impl Breakers {
         })
         .collect()
     }
+
+    /// How many of so many may change.
+    fn share(&self, held: u64, percent: u32) -> u64 {
+        let part = u128::from(held) * u128::from(percent) / 100;
+        u64::try_from(part)
+            .unwrap_or(u64::MAX)
+            .max(self.always_allowed)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::merge::plan::OtherCounts;
 
     fn counts(delete: u64, auth_change: u64, create: u64) -> Counts {
         Counts {
@@ -140,6 +153,7 @@ mod tests {
         let size = HubSize {
             devices: 1000,
             quota: Some(1001),
+            ..HubSize::default()
         };
         assert!(trips(&counts(100, 200, 0), size).is_empty());
         assert_eq!(trips(&counts(101, 0, 0), size), [Breaker::MassDelete]);
@@ -150,6 +164,30 @@ mod tests {
             trips(&counts(6, 0, 0), HubSize::default()),
             [Breaker::MassDelete]
         );
+    }
+
+    #[test]
+    fn devices_do_not_hide_behind_modules_nor_modules_behind_devices() {
+        let size = HubSize {
+            devices: 100,
+            others: 10_000,
+            quota: Some(101),
+        };
+        assert_eq!(trips(&counts(11, 0, 0), size), [Breaker::MassDelete]);
+        assert_eq!(trips(&counts(0, 21, 0), size), [Breaker::MassAuthChange]);
+        let modules = |count| {
+            let mut counts = counts(count, count, count);
+            counts.primary.others = OtherCounts {
+                create: count,
+                delete: count,
+                auth_change: count,
+            };
+            counts
+        };
+        assert!(trips(&modules(1000), size).is_empty());
+        assert_eq!(trips(&modules(1001), size), [Breaker::MassDeleteOther]);
+        let tripped = [Breaker::MassDeleteOther, Breaker::MassAuthChangeOther];
+        assert_eq!(trips(&modules(2001), size), tripped);
     }
 
     #[test]

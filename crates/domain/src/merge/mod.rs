@@ -28,7 +28,8 @@ pub use conflict::{Chosen, Conflict, ConflictKind, ConflictState, MergedKey, Res
 pub use lifecycle::merge_key;
 pub use limits::{check_limits, size};
 pub use plan::{
-    Counts, HubCounts, Plan, PlanError, PlanId, PlanItem, Planner, item_op_id, side_digest,
+    Counts, HubCounts, OtherCounts, Plan, PlanError, PlanId, PlanItem, Planner, item_op_id,
+    side_digest,
 };
 pub use policy::{Candidate, FieldClass, FieldRules, Limits, Policy, Rule};
 pub use reseed::{Rescue, RescueReason, Reseed, reseed};

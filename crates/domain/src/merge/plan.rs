@@ -16,7 +16,7 @@ use super::conflict::{ConflictKind, ConflictState, MergedKey};
 use super::policy::Policy;
 use super::side::{Action, Choice, Side, Triple};
 use super::value::side_value;
-use crate::id::RecordKey;
+use crate::id::{RecordKey, is_device};
 use crate::identity::canonical_json;
 
 /// Why no plan can be made of these items.
@@ -77,6 +77,20 @@ pub struct HubCounts {
     pub delete: u64,
     /// Of those that are changed, how many get another credential.
     pub auth_change: u64,
+    /// What of it is not of devices: of modules and configurations.
+    #[serde(default)]
+    pub others: OtherCounts,
+}
+
+/// What happens at one hub to what is no device. It is in [`HubCounts`] too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OtherCounts {
+    /// How many are created.
+    pub create: u64,
+    /// How many are deleted.
+    pub delete: u64,
+    /// How many get another credential.
+    pub auth_change: u64,
 }
 
 /// What a plan would do, in numbers.
@@ -104,20 +118,19 @@ pub struct Counts {
 
 impl Counts {
     /// Adds one device.
-    pub fn add(&mut self, triple: &Triple, key: &MergedKey) {
+    pub fn add(&mut self, device: &RecordKey, triple: &Triple, key: &MergedKey) {
         self.devices += 1;
-        count_hub(
-            &mut self.primary,
-            &triple.primary,
-            key.on_primary,
-            &key.merged,
-        );
-        count_hub(
-            &mut self.secondary,
-            &triple.secondary,
-            key.on_secondary,
-            &key.merged,
-        );
+        let is_other = !is_device(device.as_str());
+        let hubs = [
+            (&mut self.primary, &triple.primary, key.on_primary),
+            (&mut self.secondary, &triple.secondary, key.on_secondary),
+        ];
+        for (counts, before, action) in hubs {
+            count_hub(counts, before, action, &key.merged);
+            if is_other {
+                count_other(&mut counts.others, before, action, &key.merged);
+            }
+        }
         for conflict in &key.conflicts {
             *self.conflicts.entry(conflict.kind).or_default() += 1;
             self.held_conflicts += u64::from(conflict.state == ConflictState::Held);
@@ -140,10 +153,23 @@ fn count_hub(counts: &mut HubCounts, before: &Side, action: Action, after: &Side
         Action::Delete => counts.delete += 1,
         Action::Update => {
             counts.update += 1;
-            let credential = |side: &Side| side.live().map(|live| live.record.credential.clone());
-            counts.auth_change += u64::from(credential(before) != credential(after));
+            counts.auth_change += u64::from(is_auth_change(before, after));
         }
     }
+}
+
+fn count_other(counts: &mut OtherCounts, before: &Side, action: Action, after: &Side) {
+    match action {
+        Action::Keep => {}
+        Action::Create => counts.create += 1,
+        Action::Delete => counts.delete += 1,
+        Action::Update => counts.auth_change += u64::from(is_auth_change(before, after)),
+    }
+}
+
+fn is_auth_change(before: &Side, after: &Side) -> bool {
+    let credential = |side: &Side| side.live().map(|live| live.record.credential.clone());
+    credential(before) != credential(after)
 }
 
 /// Makes a plan from a stream of devices, holding none of them.
@@ -184,7 +210,7 @@ impl Planner {
         for side in [&triple.base, &triple.primary, &triple.secondary] {
             self.hasher.update(side_digest(side));
         }
-        self.counts.add(triple, outcome);
+        self.counts.add(device, triple, outcome);
         Ok(())
     }
 

@@ -106,7 +106,7 @@ impl App {
             return Err(still_held(conflict));
         }
         let counts = &merge.counts.0;
-        let settled = settle(tx, &subject, (counts.primary_size, counts.secondary_size)).await?;
+        let settled = settle(tx, &subject, counts.sizes()).await?;
         let planned = Planned {
             state: "planned",
             plan_id: &settled.plan_id.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hubshift_domain::identity::canonical_json;
 use hubshift_domain::merge::{
-    Along, Choice, ConflictKind, Counts, HubSize, PlanId, Planner, Resolution, Tripped,
+    Along, Breaker, Choice, ConflictKind, Counts, HubSize, PlanId, Planner, Resolution, Tripped,
 };
 use hubshift_store::StoreError;
 use serde_json::json;
@@ -41,7 +41,7 @@ pub(crate) struct Settled {
 pub(crate) async fn settle(
     connection: &mut PgConnection,
     subject: &Subject<'_>,
-    sizes: (u64, u64),
+    sizes: (HubSize, HubSize),
 ) -> Result<Settled, StoreError> {
     let mut places = item::places(connection, subject.merge_id).await?;
     if go_along(connection, subject, &places).await? {
@@ -51,14 +51,7 @@ pub(crate) async fn settle(
     set_order(connection, subject, &places).await?;
     let (plan, counts) = number(connection, subject).await?;
     let decisions = conflict::open_decisions(connection, subject.merge_id).await?;
-    let size = |devices| HubSize {
-        devices,
-        quota: None,
-    };
-    let tripped = subject
-        .policy
-        .breakers
-        .check(&counts, size(sizes.0), size(sizes.1));
+    let tripped = subject.policy.breakers.check(&counts, sizes.0, sizes.1);
     let mut blockers: Vec<String> = tripped.iter().map(|trip| text(subject, trip)).collect();
     let apart = item::apart(connection, subject.merge_id, NAMED).await?;
     blockers.extend(apart.iter().map(|device| stays_different(subject, device)));
@@ -76,8 +69,12 @@ fn text(subject: &Subject<'_>, trip: &Tripped) -> String {
         Choice::Primary => subject.primary,
         Choice::Secondary => subject.secondary,
     };
+    let what = match trip.breaker {
+        Breaker::MassDeleteOther | Breaker::MassAuthChangeOther => "modules and configurations",
+        Breaker::MassDelete | Breaker::MassAuthChange | Breaker::OverQuota => "devices",
+    };
     format!(
-        "{} at {hub}: {} devices, {} are allowed without override_breakers",
+        "{} at {hub}: {} {what}, {} are allowed without override_breakers",
         trip.breaker, trip.count, trip.allowed
     )
 }

@@ -4,7 +4,7 @@ mod standing;
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::id::{FleetId, HubId};
-use hubshift_domain::merge::{Counts, Tripped};
+use hubshift_domain::merge::{Counts, HubSize, Tripped};
 use hubshift_store::StoreError;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -77,6 +77,25 @@ pub(crate) struct StoredCounts {
     pub(crate) primary_size: u64,
     /// Devices at the active hub before the merge.
     pub(crate) secondary_size: u64,
+    /// Modules and configurations at the recovered hub before the merge.
+    pub(crate) primary_others: u64,
+    /// Modules and configurations at the active hub before the merge.
+    pub(crate) secondary_others: u64,
+}
+
+impl StoredCounts {
+    /// How large the recovered and the active hub were before the merge.
+    pub(crate) fn sizes(&self) -> (HubSize, HubSize) {
+        let size = |devices, others| HubSize {
+            devices,
+            others,
+            quota: None,
+        };
+        (
+            size(self.primary_size, self.primary_others),
+            size(self.secondary_size, self.secondary_others),
+        )
+    }
 }
 
 /// A merge that begins.

@@ -124,13 +124,14 @@ impl Script {
     }
 
     fn scan(&self, hub: &str) -> r::ScanResult {
-        let held = self
-            .devices
-            .keys()
-            .filter(|device| self.side(device, hub).side.live().is_some());
+        let held = || {
+            let all = self.devices.keys();
+            all.filter(|device| self.side(device, hub).side.live().is_some())
+        };
         r::ScanResult {
             snapshot: Uuid::new_v4().to_string(),
-            scanned_count: held.count() as u64,
+            scanned_count: held().count() as u64,
+            device_count: held().filter(|key| !key.contains('/')).count() as u64,
             rewound: self.rewound && hub == "east",
             rewound_evidence: if self.rewound {
                 "2 twins went back".into()

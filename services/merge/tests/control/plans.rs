@@ -161,6 +161,24 @@ async fn too_many_deletions_need_a_second_look() {
     world.until(&plan.name, MergeState::Closed).await;
 }
 
+#[tokio::test]
+async fn deletions_of_devices_do_not_hide_behind_the_number_of_modules() {
+    let world = World::new().await;
+    let base = || tagged("east", "owner", "nobody");
+    for number in 0..8 {
+        let device = format!("d-{number}");
+        world.hubs.put(&device, base(), base(), dead("west"));
+    }
+    world.hubs.put("e", base(), base(), base());
+    for number in 0..100 {
+        let module = format!("e/m{number:02}");
+        world.hubs.put(&module, base(), base(), base());
+    }
+    let plan = world.plan().await;
+    let blocker = "mass_delete at east: 8 devices";
+    assert!(plan.blockers[0].contains(blocker), "{:?}", plan.blockers);
+}
+
 async fn override_breakers(world: &World, plan: &pb::Merge) {
     let request = pb::ApplyMergeRequest {
         name: plan.name.clone(),

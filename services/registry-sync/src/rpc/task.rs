@@ -213,6 +213,7 @@ fn outcome(result: TaskResult) -> Outcome {
             rewound: scan.rewound,
             rewound_evidence: scan.evidence,
             digest: scan.digest,
+            device_count: scan.devices,
         }),
         TaskResult::Verify(verify) => Outcome::Verify(pb::VerifyResult {
             equal: verify.equal,

@@ -64,6 +64,8 @@ pub(crate) struct PassResult {
 pub(crate) struct ScanResult {
     pub(crate) snapshot: String,
     pub(crate) scanned: u64,
+    #[serde(default)]
+    pub(crate) devices: u64,
     pub(crate) rewound: bool,
     pub(crate) evidence: String,
     /// Hexadecimal.

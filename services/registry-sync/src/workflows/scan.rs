@@ -12,6 +12,7 @@ use crate::authority;
 use crate::budget::Lane;
 use crate::deps::Deps;
 use crate::scan::{Options, Scan, ScanCx};
+use crate::store;
 
 /// The steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,9 +85,12 @@ impl ScanTask {
         (state.report.scanned, state.report.calls) = (scan.scanned, scan.calls);
         if turn == Turn::Over {
             let found = scan.found();
+            let (fleet, hub) = (state.fleet.as_str(), state.hub.as_str());
+            let held = store::kinds::held(&self.0.pool, fleet, hub).await?;
             state.report.result = Some(TaskResult::Scan(ScanResult {
                 snapshot: found.scan_id.to_string(),
                 scanned: found.count,
+                devices: u64::try_from(held.devices).unwrap_or(0),
                 rewound: found.is_rewound,
                 evidence: found.evidence,
                 digest: found.digest.to_string(),

@@ -81,6 +81,8 @@ async fn a_hierarchy_with_modules_and_a_configuration_follow_in_one_pass() {
     let leaf = world.west.get("a-leaf").await.unwrap();
     assert_eq!(leaf.identity.parent.as_deref(), Some("m-mid"));
     assert_eq!(world.status_of("west").await.device_count, 3);
+    let scan = world.scan("west").await;
+    assert_eq!((scan.device_count, scan.scanned_count), (3, 9));
     let writes = world.west.writes();
     let quiet = world.pass(false).await;
     assert_eq!((quiet.equal_count, quiet.pending_count), (9, 0));

@@ -62,6 +62,7 @@ struct PassView {
 struct ScanView {
     snapshot: String,
     scanned_count: u64,
+    device_count: u64,
     rewound: bool,
     rewound_evidence: String,
     digest: String,
@@ -154,10 +155,12 @@ impl From<pb::ScanResult> for ScanView {
             rewound,
             rewound_evidence,
             digest,
+            device_count,
         } = scan;
         Self {
             snapshot,
             scanned_count,
+            device_count,
             rewound,
             rewound_evidence,
             digest,
@@ -219,7 +222,8 @@ impl TaskView {
         let block = match &self.result.scan {
             Some(scan) => block
                 .line("snapshot", &scan.snapshot)
-                .line("devices", scan.scanned_count)
+                .line("records", scan.scanned_count)
+                .line("devices", scan.device_count)
                 .line("rewound", yes(scan.rewound))
                 .line("evidence", &scan.rewound_evidence),
             None => block,

@@ -37,7 +37,7 @@ impl MergeFlow {
         item::forget_unseen(&mut tx, cx.workflow_id, state.round).await?;
         conflict::clear_orphans(&mut tx, cx.workflow_id).await?;
         let subject = self.subject(state, cx);
-        let sizes = (state.primary_scan.devices, state.secondary_scan.devices);
+        let sizes = (state.primary_scan.size(), state.secondary_scan.size());
         let settled = settle(&mut tx, &subject, sizes).await?;
         let plan_id = settled.plan_id.to_string();
         self.store(&mut tx, state, cx, settled).await?;
@@ -116,6 +116,8 @@ impl MergeFlow {
             late_events: event::count_late(tx, &fleet).await?,
             primary_size: state.primary_scan.devices,
             secondary_size: state.secondary_scan.devices,
+            primary_others: state.primary_scan.others,
+            secondary_others: state.secondary_scan.others,
         };
         // Approved between an earlier try of this step and its crash: the same plan, so it counts.
         let same_plan = row.approved_plan_id == Some(settled.plan_id.to_string());

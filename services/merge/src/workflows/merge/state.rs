@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hubshift_domain::epoch::Epoch;
+use hubshift_domain::merge::HubSize;
 use serde::{Deserialize, Serialize};
 
 use crate::store::merge::NewMerge;
@@ -79,8 +80,21 @@ pub(crate) struct Scan {
     pub(crate) snapshot: String,
     /// Devices that it found.
     pub(crate) devices: u64,
+    /// Modules and configurations that it found.
+    pub(crate) others: u64,
     /// Digest of what it found.
     pub(crate) digest: String,
+}
+
+impl Scan {
+    /// How large the hub is. What it takes is not known.
+    pub(crate) fn size(&self) -> HubSize {
+        HubSize {
+            devices: self.devices,
+            others: self.others,
+            quota: None,
+        }
+    }
 }
 
 /// A task at registry-sync.

@@ -84,7 +84,8 @@ fn judge(task: Task, what: &str, polls: u32) -> Result<Polled, StepError> {
         (TaskState::Succeeded, Some(task::Result::Scan(scan))) => Ok(Polled::Done(Found {
             scan: Scan {
                 snapshot: scan.snapshot,
-                devices: scan.scanned_count,
+                devices: scan.device_count,
+                others: scan.scanned_count.saturating_sub(scan.device_count),
                 digest: scan.digest,
             },
             is_rewound: scan.rewound,
