@@ -44,6 +44,8 @@ use past::Past;
 
 /// Devices that are copied together.
 const BATCH: usize = 100;
+/// How many devices without their parent are named.
+const NAMED: usize = 10;
 
 /// The steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,9 @@ pub(crate) struct State {
     /// Devices of this round that lack their parent at the target.
     #[serde(default)]
     pub(crate) orphans: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub(crate) orphans_named: Vec<String>,
     /// How many did in the round before.
     #[serde(default)]
     pub(crate) orphans_before: Option<u64>,
@@ -94,6 +99,7 @@ impl State {
             digest: Fingerprint::default(),
             buried: 0,
             orphans: 0,
+            orphans_named: Vec::new(),
             orphans_before: None,
             report: Report::default(),
         }
@@ -107,6 +113,7 @@ impl State {
         if helps {
             self.orphans_before = Some(self.orphans);
             (self.chunks, self.lines, self.orphans) = (0, 0, 0);
+            self.orphans_named.clear();
             (self.restored, self.buried, self.report.scanned) = (0, 0, 0);
             self.digest = Fingerprint::default();
         }
@@ -203,13 +210,14 @@ impl RestoreTask {
         let past = Past::of(&view, &row)?;
         let left: Vec<Line> = lines.into_iter().skip(state.lines).collect();
         for batch in left.chunks(BATCH) {
+            let ids: Vec<&str> = batch.iter().map(|line| line.device_id.as_str()).collect();
             let wanted = self.wanted(&view, &writer, batch).await?;
             let alive: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
             past.prevail(&writer, &view, &alive).await?;
             let copied = copy_all(&writer, wanted, cx.attempt).await?;
             // A pass that ran beside it may have verified what was there before.
             past.prevail(&writer, &view, &alive).await?;
-            if let Some(pause) = note(state, &copied) {
+            if let Some(pause) = note(state, &ids, &copied) {
                 return Ok(Progress::Wait(pause));
             }
         }
@@ -269,15 +277,20 @@ impl RestoreTask {
 }
 
 /// Counts what is through, up to the first that the hub asked for a pause at; how long that is.
-fn note(state: &mut State, copied: &[Copied]) -> Option<Duration> {
-    for copied in copied {
+fn note(state: &mut State, ids: &[&str], copied: &[Copied]) -> Option<Duration> {
+    for (id, copied) in ids.iter().zip(copied) {
         match copied {
             Copied::Held(print) => {
                 state.digest = state.digest.xor(*print);
                 state.restored += 1;
             }
             Copied::Left => state.buried += 1,
-            Copied::Orphan => state.orphans += 1,
+            Copied::Orphan => {
+                state.orphans += 1;
+                if state.orphans_named.len() < NAMED {
+                    state.orphans_named.push((*id).to_owned());
+                }
+            }
             Copied::Pause(pause) => return Some(*pause),
         }
         state.lines += 1;
@@ -296,12 +309,18 @@ fn end_round(state: &mut State, row: &BackupRow) -> Result<Progress, StepError> 
     if state.next_round() {
         return Ok(Progress::Wait(Duration::ZERO));
     }
-    let text = format!(
-        "{} devices name a parent that is neither in the backup nor at hub `{}`; everything else \
-         is restored",
-        state.orphans, state.target
-    );
-    Err(StepError::rejected(PARENT_MISSING, text))
+    Err(StepError::rejected(PARENT_MISSING, orphaned(state)))
+}
+
+/// Who lacks a parent, for a person.
+fn orphaned(state: &State) -> String {
+    format!(
+        "{} devices name a parent that is neither in the backup nor at hub `{}`: {}; everything \
+         else is restored",
+        state.orphans,
+        state.target,
+        state.orphans_named.join(", ")
+    )
 }
 
 fn not_standby(text: &str) -> StepError {
@@ -334,5 +353,24 @@ mod tests {
             assert_eq!(state.next_round(), goes_on, "{orphans}");
             assert_eq!(state.chunks == 0 && state.restored == 0, goes_on);
         }
+    }
+
+    #[test]
+    fn devices_without_their_parent_are_named_as_of_the_last_round() {
+        let name = |text: &str| (FleetId::new(text).unwrap(), HubId::new(text).unwrap());
+        let (fleet, target) = name("acme");
+        let mut state = State::new(fleet, target, Uuid::nil());
+        let ids: Vec<String> = (0..12).map(|number| format!("d-{number:02}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let orphans: Vec<Copied> = ids.iter().map(|_| Copied::Orphan).collect();
+        assert_eq!(note(&mut state, &ids, &orphans), None);
+        assert_eq!((state.orphans, state.orphans_named.len()), (12, NAMED));
+        assert!(state.next_round());
+        assert_eq!(note(&mut state, &ids[3..4], &orphans[3..4]), None);
+        let text = orphaned(&state);
+        assert!(
+            text.starts_with("1 devices") && text.contains(": d-03;"),
+            "{text}"
+        );
     }
 }
