@@ -77,6 +77,17 @@ $$;
 revoke all on function registry.left_out(text, text, text) from public;
 grant execute on function registry.left_out(text, text, text) to hubshift_registry;
 
+-- Modules that a hub refused, because their devices were disabled there: not asked for again while they
+-- are and the hub is entered as it was.
+create table registry.out_of_reach (
+    fleet_id  text   not null,
+    hub_id    text   not null,
+    device_id text   not null,
+    -- Of the connection that it was refused by.
+    revision  bigint not null,
+    constraint registry_out_of_reach_pk primary key (fleet_id, hub_id, device_id)
+);
+
 -- A kind that one hub of a fleet is not asked for is carried between none of its hubs.
 alter table registry.connection
     add column without_modules        boolean not null default false,

@@ -11,7 +11,7 @@ use hubshift_domain::hub_state::Purpose;
 use hubshift_flow::StepError;
 
 use super::need::Need;
-use super::{Pass, PassCx, Phase};
+use super::{Pass, PassCx, Phase, trouble};
 use crate::authority::FleetView;
 use crate::observe::Observed;
 use crate::scan::CONCURRENCY;
@@ -27,7 +27,7 @@ const BATCH: i64 = 200;
 const MAX_TRIES: u32 = 10;
 
 /// A key, what was to be done, and what became of it.
-type Written = (String, String, WriteOutcome);
+pub(super) type Written = (String, String, WriteOutcome);
 
 impl Pass {
     /// One batch.
@@ -51,6 +51,8 @@ impl Pass {
         }
         let (fleet, target) = (cx.fleet.as_str(), self.target.as_str());
         store::tombstone::acknowledge(&cx.deps.pool, fleet, target, &deleted).await?;
+        let refused = trouble::out_of_reach(&outcomes);
+        store::out_of_reach::note(&cx.deps.pool, fleet, target, &refused).await?;
         let outcomes: Vec<&WriteOutcome> = outcomes.iter().map(|(_, _, done)| done).collect();
         if let turn @ Turn::Pause(_) = judge(&outcomes, cx.attempt)? {
             // What did not come through of this batch is counted when it is tried again.

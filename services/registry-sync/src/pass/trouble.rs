@@ -1,7 +1,8 @@
 //! What stands in the way of a pass: for a person who must do something about it.
 
 use super::Pass;
-use crate::write::WriteOutcome;
+use super::apply::Written;
+use crate::write::{DEVICE_DISABLED, WriteOutcome};
 
 /// How many records are named.
 const NAMED: usize = 10;
@@ -18,6 +19,21 @@ impl Pass {
     pub(crate) fn troubles(&self) -> &[String] {
         &self.troubles
     }
+}
+
+/// The modules that the standby refused because their devices are disabled.
+pub(super) fn out_of_reach(written: &[Written]) -> Vec<String> {
+    let is_refused = |outcome: &WriteOutcome| {
+        matches!(
+            outcome,
+            WriteOutcome::Rejected {
+                reason: DEVICE_DISABLED,
+                ..
+            }
+        )
+    };
+    let refused = written.iter().filter(|(_, _, outcome)| is_refused(outcome));
+    refused.map(|(module, _, _)| module.clone()).collect()
 }
 
 fn why(outcome: &WriteOutcome) -> String {

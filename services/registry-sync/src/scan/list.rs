@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use hubshift_domain::id::is_device;
 use hubshift_flow::StepError;
 use hubshift_hub::{HubError, Rejection, Summary};
 
 use super::{CHUNK, Phase, Scan, Work};
-use crate::store::{kinds, observed};
+use crate::store::{kinds, observed, out_of_reach};
 use crate::workflows::trouble::Turn;
 
 /// A hub that refuses its own cursor more often than this refuses something else.
@@ -52,11 +53,13 @@ impl Scan {
     }
 
     /// What the fleet does not carry was not listed, and nobody may ask for it by its key either:
-    /// that would find it gone, or be refused.
+    /// that would find it gone, or be refused. What can be read again is known from the devices that
+    /// were listed.
     async fn leave_out(&self, work: &Work<'_>) -> Result<(), StepError> {
         let (pool, fleet) = (&work.cx.deps.pool, work.cx.fleet.as_str());
         let carried = kinds::carried(pool, fleet).await?;
         kinds::forget_others(pool, fleet, carried).await?;
+        out_of_reach::tidy(pool, fleet, self.hub.as_str()).await?;
         Ok(())
     }
 
@@ -87,6 +90,32 @@ impl Scan {
             .into_iter()
             .filter(|id| !known.contains(id))
             .collect();
-        Ok(self.read(work, moved.into_iter().collect()).await?.0)
+        let moved = self.within_reach(work, moved).await?;
+        Ok(self.read(work, moved).await?.0)
+    }
+
+    /// Without what the hub would refuse to let us read; that it is there, the listing says. A scan
+    /// that is to read everything asks all the same.
+    async fn within_reach(
+        &self,
+        work: &Work<'_>,
+        mut moved: BTreeSet<String>,
+    ) -> Result<Vec<String>, StepError> {
+        let (pool, fleet, hub) = (
+            &work.cx.deps.pool,
+            work.cx.fleet.as_str(),
+            self.hub.as_str(),
+        );
+        let has_slash = |id: &&String| !is_device(id);
+        let modules: Vec<String> = moved.iter().filter(has_slash).cloned().collect();
+        if self.full || modules.is_empty() {
+            return Ok(moved.into_iter().collect());
+        }
+        let refused = out_of_reach::known(pool, fleet, hub, &modules).await?;
+        observed::mark_seen(pool, fleet, hub, self.scan_id, &refused).await?;
+        for module in &refused {
+            moved.remove(module);
+        }
+        Ok(moved.into_iter().collect())
     }
 }

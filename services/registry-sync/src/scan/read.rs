@@ -22,6 +22,8 @@ struct Reading {
     gone: Vec<String>,
     /// What the hub has and does not let be read.
     unreadable: Vec<String>,
+    /// Those of them whose devices are disabled.
+    out_of_reach: Vec<String>,
     /// The first device, in their order, of which nothing is known yet.
     unread: Option<String>,
     failure: Option<HubError>,
@@ -84,6 +86,7 @@ impl Scan {
         store::observed::upsert(&mut *tx, fleet, hub, Some(self.scan_id), &rows).await?;
         let seen = [devices, reading.unreadable.clone()].concat();
         store::observed::mark_seen(&mut *tx, fleet, hub, self.scan_id, &seen).await?;
+        store::out_of_reach::note(&mut *tx, fleet, hub, &reading.out_of_reach).await?;
         store::observed::mark_missing(&mut *tx, fleet, hub, self.scan_id, gone, read_time).await?;
         commit(tx).await?;
         self.rewind.older += older.len() as u64;
@@ -182,7 +185,12 @@ impl Reading {
         match answer {
             Some(Ok(Some(device))) => self.found.push(device),
             Some(Ok(None)) => self.gone.push(id),
-            Some(Err(error)) if is_unreadable(&id, &error) => self.unreadable.push(id),
+            Some(Err(error)) if is_unreadable(&id, &error) => {
+                if matches!(error, HubError::Rejected(Rejection::DeviceDisabled)) {
+                    self.out_of_reach.push(id.clone());
+                }
+                self.unreadable.push(id);
+            }
             None => {
                 self.unread.get_or_insert(id);
             }

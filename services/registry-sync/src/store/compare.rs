@@ -26,7 +26,8 @@ pub(crate) struct Difference {
 /// The devices after `after` at which the standby is not as the authority is, in order of their
 /// ids. A deletion is in it only with a tombstone; what a tombstone buries is never created. A
 /// tombstone counts once the authority followed it: a device that lives there lives. What cannot
-/// carry over is in it where it is to be tried all the same.
+/// carry over is in it where it is to be tried all the same, but for what the standby is known to
+/// refuse ([`super::out_of_reach`]).
 pub(crate) async fn differences(
     executor: impl PgExecutor<'_>,
     fleet: &str,
@@ -74,6 +75,20 @@ pub(crate) async fn differences(
                          and d.incarnation >= p.incarnation and $2 = any(d.acked_by))
               and ($6::boolean or p.device_id not in (
                       select l.device_id from registry.left_out($1, $2, $3) l))
+              and not exists (
+                      select from registry.out_of_reach r
+                        join registry.connection c
+                          on c.fleet_id = r.fleet_id and c.hub_id = r.hub_id
+                         and c.revision = r.revision
+                        join registry.observed d
+                          on d.fleet_id = r.fleet_id and d.hub_id = r.hub_id
+                         and d.device_id = split_part(r.device_id, '/', 1)
+                         and d.missing_count = 0 and not d.enabled
+                        -- One that is to be enabled takes its modules in the same pass.
+                        join registry.observed e
+                          on e.fleet_id = $1 and e.hub_id = $2 and e.device_id = d.device_id
+                         and e.missing_count = 0 and not e.enabled
+                       where r.fleet_id = $1 and r.hub_id = $3 and r.device_id = p.device_id)
             order by p.device_id limit $5"#,
         fleet,
         source,

@@ -18,6 +18,7 @@ pub(crate) mod journal;
 pub(crate) mod kinds;
 pub(crate) mod left_out;
 pub(crate) mod observed;
+pub(crate) mod out_of_reach;
 pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod replication;

@@ -94,6 +94,38 @@ async fn a_module_follows_as_soon_as_its_device_is_enabled_again() {
 }
 
 #[tokio::test]
+async fn what_a_hub_refused_is_not_asked_for_before_its_device_is_enabled() {
+    let world = World::start().await;
+    let (east, west) = (&world.east, &world.west);
+    for id in ["d", "e"] {
+        east.create(&device(id, sas())).await;
+        east.create(&module(&format!("{id}/m"))).await;
+    }
+    let disable = |device: &mut DeviceWrite| device.identity.enabled = false;
+    // One module could never be read; the other one was, and the standby does not take it.
+    east.change("d", disable).await;
+    world.scan("east").await;
+    east.change("e", disable).await;
+    let asked = || {
+        let (read, written) = ("get_module", "put_module");
+        (east.running.requests(read), west.running.requests(written))
+    };
+    assert_eq!(world.pass(false).await.left_out, ["e/m (DEVICE_DISABLED)"]);
+    let (read, written) = asked();
+    assert!(read > 0 && written > 0);
+    let done = world.pass(false).await;
+    assert_eq!((done.pending_count, done.left_out_count), (0, 1));
+    assert_eq!(asked(), (read, written));
+    for id in ["d", "e"] {
+        let enable = |device: &mut DeviceWrite| device.identity.enabled = true;
+        east.change(id, enable).await;
+    }
+    world.pass(false).await;
+    assert_copied(&world, &["d", "d/m", "e/m"]).await;
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_fleet_that_is_gone_is_stopped_however_many_modules_it_had() {
     let world = World::start().await;
     world.east.create_many(6).await;
