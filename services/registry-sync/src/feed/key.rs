@@ -1,5 +1,6 @@
 //! The key that a delivery must show.
 
+use axum::extract::Query;
 use axum::http::{HeaderMap, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -18,16 +19,24 @@ impl DeliveryKey {
         Self(digest(key.expose_secret()))
     }
 
-    /// Whether a request shows it.
+    /// Whether a request shows it. A parameter is taken as it is, and as a program writes one that
+    /// escapes what it must.
     pub(crate) fn is_shown(&self, headers: &HeaderMap, uri: &Uri) -> bool {
-        let header = headers.get(HEADER).and_then(|value| value.to_str().ok());
+        if let Some(header) = headers.get(HEADER).and_then(|value| value.to_str().ok()) {
+            return self.is(header);
+        }
         let pairs = uri.query().unwrap_or_default().split('&');
-        let parameter = pairs
+        let plain = pairs
             .filter_map(|pair| pair.split_once('='))
-            .find(|(name, _)| *name == PARAMETER)
-            .map(|(_, value)| value);
-        let shown = header.or(parameter);
-        shown.is_some_and(|shown| digest(shown) == self.0)
+            .find(|(name, _)| *name == PARAMETER);
+        let escaped = Query::<Vec<(String, String)>>::try_from_uri(uri).unwrap_or_default();
+        let escaped = escaped.iter().find(|(name, _)| name == PARAMETER);
+        plain.is_some_and(|(_, value)| self.is(value))
+            || escaped.is_some_and(|(_, value)| self.is(value))
+    }
+
+    fn is(&self, shown: &str) -> bool {
+        digest(shown) == self.0
     }
 }
 
@@ -54,5 +63,15 @@ mod tests {
         assert!(!shown(None, "/x"));
         assert!(!shown(Some("other"), "/x?key=s3cret"));
         assert!(!shown(Some(""), "/x?key="));
+    }
+
+    #[test]
+    fn a_key_that_a_program_escapes_is_the_key() {
+        let key = DeliveryKey::new(&SecretString::from("a+b/c="));
+        let shown = |uri: &str| key.is_shown(&HeaderMap::new(), &uri.parse().unwrap());
+        assert!(shown("/x?key=a+b/c="));
+        assert!(shown("/x?key=a%2Bb%2Fc%3D"));
+        assert!(!shown("/x?key=a%2Bb"));
+        assert!(!shown("/x?key=%ff"));
     }
 }
