@@ -26,6 +26,10 @@ const BATCH: i64 = 200;
 /// After so many tries in a row a hub that can't be written counts as unreachable.
 const MAX_TRIES: u32 = 10;
 
+/// So often a pass goes round again for what was there otherwise than was known: a device of which a
+/// call made one part, or that somebody else made.
+const MAX_ROUNDS: u8 = 2;
+
 /// A key, what was to be done, and what became of it.
 pub(super) type Written = (String, String, WriteOutcome);
 
@@ -44,7 +48,7 @@ impl Pass {
         };
         let writer = self.writer(cx).await?;
         let outcomes = self.write_all(cx, &writer, &needs).await?;
-        let before = (self.failed, self.orphans, self.troubles.len());
+        let before = (self.failed, self.orphans, self.stale, self.troubles.len());
         let mut deleted = Vec::new();
         for (device, action, outcome) in &outcomes {
             self.count(device, action, outcome, &mut deleted);
@@ -56,8 +60,8 @@ impl Pass {
         let outcomes: Vec<&WriteOutcome> = outcomes.iter().map(|(_, _, done)| done).collect();
         if let turn @ Turn::Pause(_) = judge(&outcomes, cx.attempt)? {
             // What did not come through of this batch is counted when it is tried again.
-            (self.failed, self.orphans) = (before.0, before.1);
-            self.troubles.truncate(before.2);
+            (self.failed, self.orphans, self.stale) = (before.0, before.1, before.2);
+            self.troubles.truncate(before.3);
             return Ok(turn);
         }
         self.advance_base(cx, Some(&last)).await?;
@@ -65,10 +69,15 @@ impl Pass {
         Ok(Turn::More)
     }
 
-    /// Goes round again while that brings parents to the standby, and on else.
+    /// Goes round again while that brings parents to the standby, or for what was there otherwise
+    /// than was known; and on else.
     fn end_round(&mut self) {
-        let made = std::mem::take(&mut self.made);
-        if self.orphans > 0 && made > 0 {
+        let (made, stale) = (
+            std::mem::take(&mut self.made),
+            std::mem::take(&mut self.stale),
+        );
+        if self.orphans > 0 && made > 0 || stale > 0 {
+            self.rounds += u8::from(stale > 0);
             self.orphans = 0;
             self.after.clear();
             return;
@@ -169,6 +178,8 @@ impl Pass {
                     "the standby refused a device"
                 );
             }
+            // It was looked at: the next round knows what is there.
+            (_, WriteOutcome::Stale) if self.rounds < MAX_ROUNDS => self.stale += 1,
             (_, WriteOutcome::Stale | WriteOutcome::Gone | WriteOutcome::Unknown(_)) => {
                 self.failed += 1;
                 self.note_trouble(device, outcome);

@@ -107,6 +107,12 @@ pub(crate) struct Pass {
     /// What was made in this round.
     #[serde(default)]
     made: u64,
+    /// What was there otherwise than was known, in this round.
+    #[serde(default)]
+    stale: u64,
+    /// Rounds that were added for that.
+    #[serde(default)]
+    rounds: u8,
     calls: u64,
     /// Some of what did not come through, each with why.
     #[serde(default)]
@@ -176,6 +182,8 @@ impl Pass {
             failed: 0,
             orphans: 0,
             made: 0,
+            stale: 0,
+            rounds: 0,
             calls: 0,
             troubles: Vec::new(),
             blocked: String::new(),

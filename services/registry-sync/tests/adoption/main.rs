@@ -83,8 +83,8 @@ async fn what_somebody_left_at_a_standby_does_not_make_it_unequal() {
     let verified = world.verify().await;
     assert!(verified.equal, "{verified:?}");
     // Another life of one of them is not what was decided about.
-    world.west.delete(EXTRAS[0]).await;
-    world.west.create(&device(EXTRAS[0], sas())).await;
+    world.west.delete("x-1").await;
+    world.west.create(&device("x-1", sas())).await;
     assert!(!world.verify().await.equal);
     world.stop().await;
 }
