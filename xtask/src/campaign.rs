@@ -7,6 +7,9 @@ use crate::setup;
 /// How many devices the test of the import and export jobs moves.
 const DEVICES_VARIABLE: &str = "HUBSHIFT_AZURITE_DEVICES";
 
+/// How many random registries the test of the connector copies.
+const ROUND_TRIPS_VARIABLE: &str = "HUBSHIFT_ROUND_TRIPS";
+
 /// Moves this many devices through Azurite.
 pub(crate) fn azurite(context: &Context, devices: u32) -> anyhow::Result<()> {
     let mut cargo = cargo(&context.root);
@@ -17,4 +20,14 @@ pub(crate) fn azurite(context: &Context, devices: u32) -> anyhow::Result<()> {
     run(cargo
         .args(test)
         .args(["--test", "azurite", "--", "--nocapture"]))
+}
+
+/// Copies this many random registries through the connector.
+pub(crate) fn round_trips(context: &Context, registries: u32) -> anyhow::Result<()> {
+    let mut cargo = cargo(&context.root);
+    cargo.env(ROUND_TRIPS_VARIABLE, registries.to_string());
+    let test = ["test", "--release", "-p", "hubshift-hub"];
+    run(cargo
+        .args(test)
+        .args(["--test", "round_trip", "--", "--nocapture"]))
 }

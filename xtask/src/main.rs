@@ -42,6 +42,13 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
         devices: u32,
     },
+    /// Random registries of every kind, each copied by the connector from an emulated hub to another
+    /// one: what can carry over must be equal. A release build.
+    RoundTrips {
+        /// How many registries
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+        registries: u32,
+    },
 }
 
 #[tokio::main]
@@ -54,6 +61,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Db => db::hold(&mut context).await,
         Command::Conformance(arguments) => conformance::run_suite(&context, arguments),
         Command::Azurite { devices } => campaign::azurite(&context, devices),
+        Command::RoundTrips { registries } => campaign::round_trips(&context, registries),
     };
     context.close().await?;
     done

@@ -41,6 +41,7 @@ fn every_inner_listener_says_what_it_offers(program: &OsStr, up: &Up<'_>) {
             "registry",
             "registry",
             &[
+                "AdoptionService",
                 "BackupService",
                 "ConnectionService",
                 "DeviceService",

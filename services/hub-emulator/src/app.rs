@@ -106,14 +106,17 @@ impl App {
             }
             OutageMode::Hang => self.hang(strike.order).await,
             OutageMode::Unavailable => {
+                let _ = read(request.into_body()).await;
                 let words = "The service is unavailable, please retry later.";
                 Ok(Refusal::new(ErrorCode::ServiceUnavailable, words).into_response())
             }
             OutageMode::Throttled => {
-                let operation = route.as_ref().ok();
-                Ok(self.throttled(operation, request.version(), strike.retry_after))
+                let (operation, version) = (route.as_ref().ok(), request.version());
+                let _ = read(request.into_body()).await;
+                Ok(self.throttled(operation, version, strike.retry_after))
             }
             OutageMode::Error => {
+                let _ = read(request.into_body()).await;
                 let words = "The server encountered an error processing the request.";
                 Ok(Refusal::new(ErrorCode::ServerError, words).into_response())
             }
@@ -173,7 +176,10 @@ impl App {
         let version = request.version();
         let answer = match route {
             Ok(operation) => self.carry_out(operation, request).await,
-            Err(no_route) => Err(no_route.into()),
+            Err(no_route) => {
+                let _ = read(request.into_body()).await;
+                Err(no_route.into())
+            }
         };
         let mut response = answer.map_or_else(Refusal::into_response, Answer::into_response);
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
@@ -188,9 +194,12 @@ impl App {
         request: Request<Incoming>,
     ) -> Result<Answer, Refusal> {
         let (mut head, body) = request.into_parts();
+        // Read whatever comes of it: a connection with a body left in it is closed, and the next
+        // request on it would get no answer.
+        let body = read(body).await;
         request::check_version(&head, &operation)?;
         self.check_caller(&mut head, &operation)?;
-        let body = read(body).await?;
+        let body = body?;
         self.wait_for_turn(&operation, &body).await?;
         let opened = handlers::open(self, &operation, &body).await?;
         self.run(operation, head, &body, opened).await

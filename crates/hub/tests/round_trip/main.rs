@@ -1,4 +1,4 @@
-//! A thousand random registries, each copied through the connector from one hub to another: what
+//! Random registries, each copied through the connector from one hub to another: what
 //! can carry over is equal afterwards.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -11,16 +11,16 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 
 use registry::{Registry, registries};
 
-/// How many registries; a longer campaign names more.
+/// How many registries; `cargo xtask round-trips` names a thousand.
 fn cases() -> u32 {
     std::env::var("HUBSHIFT_ROUND_TRIPS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(1000)
+        .unwrap_or(150)
 }
 
 #[test]
-fn a_thousand_random_registries_survive_the_way_to_another_hub() {
+fn random_registries_survive_the_way_to_another_hub() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = Config {
         cases: cases(),
@@ -41,9 +41,7 @@ fn a_thousand_random_registries_survive_the_way_to_another_hub() {
         Err(TestError::Fail(reason, registry)) => panic!("{reason}\n{registry:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    if cases() >= 1000 {
-        seen.check();
-    }
+    seen.check();
 }
 
 /// How often each kind occurred: a generator that never makes an Edge device proves nothing.
@@ -102,6 +100,6 @@ impl Seen {
             self.large,
             self.odd_ids,
         ];
-        assert!(all.iter().all(|count| *count >= 20), "{self:?}");
+        assert!(all.iter().all(|count| *count >= 10), "{self:?}");
     }
 }

@@ -21,6 +21,7 @@ mod news;
 mod seed;
 mod source;
 mod trouble;
+mod verdict;
 
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ use crate::workflows::report::{PassResult, Report};
 use crate::workflows::trouble::Turn;
 
 pub(crate) use absent::MASS_DELETE;
-pub(crate) use apply::{is_throttled, judge};
 pub(crate) use source::SOURCE_REWOUND;
+pub(crate) use verdict::{is_throttled, judge};
 
 use seed::Seed;
 
