@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::World;
+use super::{EAST_REIGNS, World};
 
 impl World {
     /// A deletion of a device's first life at east of which nobody knows whether it happened, as a

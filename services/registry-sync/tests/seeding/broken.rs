@@ -1,23 +1,10 @@
 //! What goes wrong with jobs, and what is then left to calls.
 
-use crate::common::hubs::{Hub, device, object, sas};
-use crate::common::{EAST_REIGNS, PATIENCE, WEST_REIGNS, World, start_pass, step};
+use crate::common::{EAST_REIGNS, WEST_REIGNS, step};
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::pass_plan::Way;
-use hubshift_api::pb::registry::task::Result as Outcome;
-use hubshift_azure::quota::Tier;
-use hubshift_emulator::{Options, ThrottleOptions};
-use hubshift_hub::{Hub as _, Job, JobKind, JobStatus, Secret};
-use hubshift_testkit::blobs::{Blobs, CANARY};
-use hubshift_testkit::eventually;
-use serde_json::json;
-use std::fmt::Write as _;
-use std::io;
-use std::num::NonZeroU32;
-use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
-use tempfile::NamedTempFile;
-use tracing_subscriber::fmt::MakeWriter;
+use hubshift_hub::{Hub as _, JobStatus, Secret};
+use hubshift_testkit::blobs::Blobs;
 use uuid::Uuid;
 
 use crate::setup::*;

@@ -1,24 +1,16 @@
 //! A world whose standby lacks many devices, and a look at its jobs.
 
-use crate::common::hubs::{Hub, device, object, sas};
-use crate::common::{EAST_REIGNS, PATIENCE, WEST_REIGNS, World, start_pass, step};
+use crate::common::hubs::Hub;
+use crate::common::{PATIENCE, World, start_pass};
 use hubshift_api::pb::registry as pb;
-use hubshift_api::pb::registry::pass_plan::Way;
 use hubshift_api::pb::registry::task::Result as Outcome;
-use hubshift_azure::quota::Tier;
-use hubshift_emulator::{Options, ThrottleOptions};
-use hubshift_hub::{Hub as _, Job, JobKind, JobStatus, Secret};
-use hubshift_testkit::blobs::{Blobs, CANARY};
+use hubshift_emulator::Options;
+use hubshift_hub::{Hub as _, Job, JobKind, JobStatus};
+use hubshift_testkit::blobs::Blobs;
 use hubshift_testkit::eventually;
-use serde_json::json;
 use std::fmt::Write as _;
-use std::io;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
 use tempfile::NamedTempFile;
-use tracing_subscriber::fmt::MakeWriter;
-use uuid::Uuid;
 
 /// More than are made by calls where no limit is known.
 pub(crate) const DEVICES: u64 = 1100;
