@@ -234,6 +234,10 @@ async fn seeding_by_calls_takes_the_time_that_the_budget_allows_and_is_hardly_ev
     assert!(elapsed >= allowed * 0.95, "{elapsed} s of {allowed}");
     assert!(elapsed <= allowed * 1.1, "{elapsed} s of {allowed}");
     let refused = world.west.running.throttled(OperationClass::Registry);
+    println!(
+        "{elapsed:.1} s of {allowed:.1} s, {refused} refused, {most} at once, {}",
+        plan.text
+    );
     assert!(refused * 100 <= DEVICES, "{refused} were refused");
     assert!((1..=CONCURRENCY).contains(&most), "{most} at once");
     assert_eq!(world.base_count("west").await, DEVICES as i64);

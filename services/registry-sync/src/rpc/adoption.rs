@@ -123,7 +123,10 @@ impl Adoptions {
             is_running: running.is_some(),
             is_over: row.is_expired || row.epoch != view.epoch,
         };
-        Ok(wire::plan(&fleet, row, facts.state(), outcomes))
+        let active = row.facts.source.hub.as_str();
+        let active = store::connection::get(&mut *connection, fleet.as_str(), active).await?;
+        let can_fence = active.is_some_and(|active| !active.management_ref.is_empty());
+        Ok(wire::plan(&fleet, row, facts.state(), outcomes, can_fence))
     }
 
     async fn list(&self, request: pb::ListExtrasRequest) -> Result<pb::ListExtrasResponse, Status> {

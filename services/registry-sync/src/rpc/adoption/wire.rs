@@ -3,6 +3,7 @@
 use hubshift_api::pb::registry as pb;
 use hubshift_api::{enums, times};
 use hubshift_domain::adoption::{ExtraAction, ExtraOutcome, PlanState};
+use hubshift_domain::failover::{Kind, fence_words};
 use hubshift_domain::id::FleetId;
 use hubshift_survey::{Counts, Loss, losses_of};
 
@@ -12,14 +13,13 @@ use crate::store::adoption::AdoptionRow;
 use crate::store::adoption::extra::{ExtraRow, Outcomes};
 use crate::workflows::report::count;
 
-/// Nothing shuts a hub out that devices and back ends may still reach after a forced move.
-const FENCE: &str = "none, loss window stays open";
-
+/// `can_fence`: whether the active hub could be shut out after a forced move.
 pub(super) fn plan(
     fleet: &FleetId,
     row: AdoptionRow,
     state: PlanState,
     outcomes: Outcomes,
+    can_fence: bool,
 ) -> pb::AdoptionPlan {
     let plan = name(fleet, &row.hub, row.id);
     let losses = losses(&row.facts);
@@ -39,7 +39,7 @@ pub(super) fn plan(
         extra_digest: row.extra_digest.to_string(),
         estimate: facts.estimate,
         unknowns: facts.unknowns,
-        fence: FENCE.to_owned(),
+        fence: fence_words(Kind::Forced, can_fence).to_owned(),
         losses,
         extras: to_action(row.action).into(),
         task: task.unwrap_or_default(),
