@@ -8,19 +8,15 @@
 
 mod common;
 
-use std::io::Write;
-use std::sync::{Mutex, OnceLock};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::hubs::{configuration, device, edge, module};
+use common::log;
 use common::{EVENTS_KEY, World};
 use hubshift_api::pb::registry as pb;
 use hubshift_emulator::{EntraOptions, Options};
 use hubshift_hub::{Credentials, Secret};
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing::Level;
 use uuid::Uuid;
 
 const ENTRA_SECRET: &str = "canary-of-entra~secret";
@@ -100,7 +96,7 @@ async fn mistakes(world: &World) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_key_is_in_any_log_answer_error_or_trace() {
-    let log = capture();
+    let log = log::capture(Level::TRACE);
     let world = World::start_with(1.0, |east| east, entra).await;
     enter_west_by_entra(&world).await;
     let east = &world.east;
@@ -135,7 +131,7 @@ async fn no_key_is_in_any_log_answer_error_or_trace() {
     let file = |name: &str| std::fs::read_to_string(world.files.path().join(name)).unwrap();
     let kek = file("kek");
     world.stop().await;
-    let logged = String::from_utf8_lossy(&log.lock().unwrap()).into_owned();
+    let logged = log::text(log);
     assert!(logged.contains("TRACE"), "the lowest level was heard");
     for canary in canaries.iter().map(String::as_str).chain([kek.trim()]) {
         assert!(!said.contains(canary), "an answer shows {canary}");
@@ -179,41 +175,4 @@ fn canaries(world: &World) -> Vec<String> {
         "sig=",
     ];
     forms.chain(others.map(str::to_owned)).collect()
-}
-
-/// All that this process says from now on, spans with their fields and libraries included.
-fn capture() -> &'static Mutex<Vec<u8>> {
-    static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
-    let log = LOG.get_or_init(Mutex::default);
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(FmtSpan::FULL)
-        .with_ansi(false)
-        .with_writer(Lines(log))
-        .finish()
-        .try_init()
-        .unwrap();
-    log
-}
-
-#[derive(Clone, Copy)]
-struct Lines(&'static Mutex<Vec<u8>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        *self
-    }
 }

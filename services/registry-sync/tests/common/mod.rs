@@ -3,6 +3,7 @@
 
 mod authority;
 pub(crate) mod hubs;
+pub(crate) mod log;
 mod rows;
 
 use std::path::Path;

@@ -9,9 +9,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod fake;
-mod log;
 
+use common::log;
 use std::time::Duration;
+use tracing::Level;
 
 use common::hubs::{device, sas};
 use common::{PATIENCE, World};
@@ -93,7 +94,7 @@ async fn a_connection_that_broke_is_taken_up_again() {
 
 #[tokio::test]
 async fn a_wrong_key_is_reported_and_not_shown() {
-    let log = log::capture();
+    let log = log::capture(Level::DEBUG);
     let events = EventHub::start(KEY).await;
     let world = World::start_with_config(&events.config_with_key("canary-of-nobody")).await;
     let is_told = || async { log::text(log).contains("refuses the policy or its key") };

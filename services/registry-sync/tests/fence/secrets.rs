@@ -1,10 +1,8 @@
 //! Keys that a fence makes are nowhere but at the hub, and the plane's secret is nowhere at all.
 
-use std::io::Write;
-use std::sync::{Mutex, OnceLock};
-
+use crate::common::log;
 use hubshift_api::pb::registry::FenceState;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
 
 use crate::common::WEST_REIGNS;
 use crate::plane::{CLIENT_SECRET, connect, fence, lift, shut, shutting, until};
@@ -12,7 +10,7 @@ use crate::world;
 
 #[tokio::test]
 async fn no_answer_and_no_log_has_a_key_or_the_planes_secret() {
-    let log = capture_logs();
+    let log = log::capture(Level::DEBUG);
     let world = world().await;
     let key = || world.east.running.connection_string().key;
     let mut keys = vec![key()];
@@ -32,7 +30,7 @@ async fn no_answer_and_no_log_has_a_key_or_the_planes_secret() {
         .await
         .unwrap();
     said += &tasks.concat();
-    let logged = String::from_utf8_lossy(&log.lock().unwrap()).into_owned();
+    let logged = log::text(log);
     for secret in keys.iter().map(|key| key.expose()).chain([CLIENT_SECRET]) {
         assert!(!said.contains(secret), "an answer shows a secret");
         assert!(!logged.contains(secret), "the log shows a secret");
@@ -41,39 +39,4 @@ async fn no_answer_and_no_log_has_a_key_or_the_planes_secret() {
         assert!(logged.contains(audited), "{audited}: it is audited");
     }
     world.stop().await;
-}
-
-/// All that this process logs from now on.
-fn capture_logs() -> &'static Mutex<Vec<u8>> {
-    static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
-    let log = LOG.get_or_init(Mutex::default);
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(Lines(log))
-        .finish();
-    // Another test of this process may have been faster; its log is this one.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    log
-}
-
-#[derive(Clone, Copy)]
-struct Lines(&'static Mutex<Vec<u8>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        *self
-    }
 }

@@ -13,22 +13,21 @@ mod setup;
 
 use common::World;
 use common::hubs::{device, object, sas};
+use common::log;
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::pass_plan::Way;
 use hubshift_azure::quota::Tier;
 use hubshift_emulator::{Options, ThrottleOptions};
 use hubshift_testkit::blobs::{Blobs, CANARY};
 use serde_json::json;
-use std::io;
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
 
 use setup::*;
 
 #[tokio::test]
 async fn a_large_standby_is_filled_by_a_job_and_read_from_an_export() {
-    let log = capture_logs();
+    let log = log::capture(Level::DEBUG);
     let (blobs, file) = (Blobs::start().await, export(DEVICES));
     // The hub's clock is sped up and ours is not: by calls it would take 22 minutes.
     let throttled = |options: Options| Options {
@@ -101,7 +100,7 @@ async fn a_large_standby_is_filled_by_a_job_and_read_from_an_export() {
         world.east.get(&id(0)).await.unwrap().identity
     );
     world.stop().await;
-    let logged = String::from_utf8_lossy(&log.lock().unwrap()).into_owned();
+    let logged = log::text(log);
     assert!(logged.contains("the standby is filled by an import job"));
     for secret in [KEY, CANARY] {
         assert!(!logged.contains(secret), "the log shows {secret}");
@@ -177,39 +176,4 @@ async fn what_no_job_makes_follows_by_calls_in_the_same_pass() {
     let leaf = world.west.get("b-leaf").await.unwrap();
     assert_eq!(leaf.identity.parent.as_deref(), Some("a-gateway"));
     world.stop().await;
-}
-
-/// All that this process logs from now on.
-fn capture_logs() -> &'static Mutex<Vec<u8>> {
-    static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
-    let log = LOG.get_or_init(Mutex::default);
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(Lines(log))
-        .finish();
-    // Another test of this process may have been faster; its log is this one.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    log
-}
-
-#[derive(Clone, Copy)]
-struct Lines(&'static Mutex<Vec<u8>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        *self
-    }
 }

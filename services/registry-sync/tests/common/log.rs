@@ -1,21 +1,25 @@
-//! What this process logs.
+//! What this process logs, libraries included.
 
 use std::io::Write;
 use std::sync::{Mutex, OnceLock};
 
+use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// All that is logged from now on.
-pub(crate) fn capture() -> &'static Mutex<Vec<u8>> {
+/// All that is logged from now on down to this level, spans with their fields included.
+pub(crate) fn capture(level: Level) -> &'static Mutex<Vec<u8>> {
     static LOG: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
     let log = LOG.get_or_init(Mutex::default);
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
+    // Another test of this process may have been faster; its log is this one.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_span_events(FmtSpan::FULL)
         .with_ansi(false)
         .with_writer(Lines(log))
-        .finish();
-    // Another test of this process may have been faster; its log is this one.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+        .finish()
+        .try_init();
     log
 }
 
