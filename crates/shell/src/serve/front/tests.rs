@@ -252,7 +252,12 @@ async fn no_thread_outlives_its_tasks() {
     assert_eq!(threads_named("lasting-1"), 1);
     asked.cancel();
     tasks.finish(asked, LONG).await.unwrap();
-    assert_eq!(threads_named("lasting-0"), 0);
-    assert_eq!(threads_named("lasting-1"), 0);
+    // A thread that was joined is still listed for the moment that the kernel takes.
+    let gone = async {
+        while threads_named("lasting-0") + threads_named("lasting-1") > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, gone).await.unwrap();
     assert!(client.get(&url).send().await.is_err());
 }

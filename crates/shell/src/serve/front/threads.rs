@@ -88,13 +88,12 @@ impl Threads {
         };
         for index in 0..config.thread_count() {
             let listener = listener.try_clone()?;
-            let (shared, work, end) = (Arc::clone(&shared), work.again(), end.clone());
+            let (shared, work) = (Arc::clone(&shared), work.again());
+            let ending = Ending(end.clone());
             let thread = Builder::new().name(format!("{name}-{index}"));
             threads.running.push(thread.spawn(move || {
-                let ended = run(listener, shared, index, work);
-                // Whoever waits is past waiting for a thread whose receiver is gone.
-                let _ = end.send(());
-                ended
+                let _ending = ending;
+                run(listener, shared, index, work)
             })?);
         }
         Ok(threads)
@@ -116,6 +115,16 @@ impl Threads {
             result = result.and(ended);
         }
         result
+    }
+}
+
+/// Says that a thread ends, if only by a panic.
+struct Ending(mpsc::UnboundedSender<()>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Nobody listens any more when the front itself was dropped.
+        let _ = self.0.send(());
     }
 }
 
