@@ -47,7 +47,7 @@ async fn connections_that_say_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_with_half_of_a_handshake() {
     // A record of 512 bytes with a ClientHello of 508, of which the first few are sent.
-    let hello = [&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 100]].concat();
+    let hello = [&[0x16_u8, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 100]].concat();
     let world = World::tls().await;
     let count = as_many_as_fit();
     let abuse = async { all_closed(half_open(&world, count, &hello).await).await };

@@ -83,9 +83,10 @@ impl World {
         let url = format!("http://{}", self.running.operator_addr);
         let channel = Channel::from_shared(url).unwrap().connect_lazy();
         let fleets = FleetServiceClient::new(channel);
+        let request = fleet();
         let created = eventually(PATIENCE, || {
-            let mut fleets = fleets.clone();
-            async move { fleets.create_fleet(fleet()).await.is_ok() }
+            let (mut fleets, request) = (fleets.clone(), request.clone());
+            async move { fleets.create_fleet(request).await.is_ok() }
         });
         assert!(created.await, "the fleet can't be made");
         let served = eventually(PATIENCE, || async {
