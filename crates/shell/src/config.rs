@@ -72,15 +72,26 @@ pub fn load<T: DeserializeOwned>(
 /// # Errors
 /// [`ConfigError::Invalid`], with a line for each of them.
 pub fn refuse_zero(spans: &[(&str, Duration)]) -> Result<(), ConfigError> {
+    refuse(zeros(spans))
+}
+
+/// What [`refuse_zero`] refuses, for [`refuse`] together with other problems.
+pub fn zeros(spans: &[(&str, Duration)]) -> Vec<(String, String)> {
     let zero = spans.iter().filter(|(_, span)| span.is_zero());
-    let problems: Vec<_> = zero
-        .map(|(key, _)| Problem::with(key, "expected more than nothing"))
-        .collect();
+    zero.map(|(key, _)| ((*key).to_owned(), "expected more than nothing".to_owned()))
+        .collect()
+}
+
+/// Refuses values that have the right type and can't be meant: keys, and what was expected there.
+///
+/// # Errors
+/// [`ConfigError::Invalid`], with a line for each of them, if there is one.
+pub fn refuse(problems: Vec<(String, String)>) -> Result<(), ConfigError> {
     if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigError::Invalid(problems))
+        return Ok(());
     }
+    let problems = problems.iter().map(|(key, what)| Problem::with(key, what));
+    Err(ConfigError::Invalid(problems.collect()))
 }
 
 /// `DATABASE_URL` is often set for other programs; a `T` without the key is not to fail for it.

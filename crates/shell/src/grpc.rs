@@ -121,7 +121,7 @@ async fn unknown(headers: HeaderMap) -> Response {
 }
 
 /// Whether a request is a gRPC call, and not plain HTTP on the same port.
-fn is_grpc(headers: &HeaderMap) -> bool {
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))

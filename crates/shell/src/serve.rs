@@ -1,11 +1,15 @@
 //! Listening: one port for gRPC and plain HTTP, with or without TLS.
 //!
+//! [`serve`] runs on the runtime that it is called in; a [`front`] has threads of its own, for what
+//! is asked by the ten thousand. What follows is true of both.
+//!
 //! Every connection is a task that is waited for. After shutdown begins, no connection is
 //! accepted, requests in flight may finish for [`GRACE`], then whatever is left is cut. Limits
-//! here protect the process from slow and greedy peers; they are the same on every listener.
+//! here protect the process from slow and greedy peers.
 
 mod bind;
 mod connection;
+pub mod front;
 mod peer;
 
 use std::sync::Arc;

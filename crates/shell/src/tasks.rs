@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use crate::grpc::panic;
 use crate::serve;
+use crate::serve::front::{self, Front, FrontConfig};
 
 /// A set of background tasks. Clones share it.
 #[derive(Debug, Clone)]
@@ -82,6 +83,26 @@ impl Tasks {
         let stop = self.token();
         self.spawn(name, async move {
             if let Err(error) = serve(listener, app, tls, stop.clone()).await {
+                tracing::error!(listener = name, %error, "a listener broke");
+                stop.cancel();
+            }
+        });
+    }
+
+    /// Serves on a port, on threads of its own, until the tasks stop. A front that breaks stops them
+    /// all, as [`Tasks::listen`] does. The threads have the first word of `name`.
+    pub fn listen_front(
+        &self,
+        name: &'static str,
+        listener: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        front: impl Front,
+        config: FrontConfig,
+    ) {
+        let stop = self.token();
+        self.spawn(name, async move {
+            let served = front::serve(name, listener, tls, front, config, stop.clone()).await;
+            if let Err(error) = served {
                 tracing::error!(listener = name, %error, "a listener broke");
                 stop.cancel();
             }

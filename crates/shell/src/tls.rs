@@ -49,6 +49,11 @@ impl ServerTls {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
+        if self.client_ca.is_none() {
+            // The memory of sessions holds 256; what a hundred thousand devices come back with has
+            // to be on their side. Where certificates are asked for, it is few who come.
+            config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
+        }
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

@@ -8,6 +8,7 @@ use hubshift_shell::config::{self, ConfigError, humane};
 use hubshift_shell::grpc::Endpoint;
 use hubshift_shell::telemetry::TelemetryConfig;
 use hubshift_shell::tls::{ClientTls, ServerTls};
+use hubshift_shell::{FrontConfig, Limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -34,6 +35,15 @@ pub struct Config {
     /// TLS of the operator listener.
     #[serde(default)]
     pub operator_tls: Option<ServerTls>,
+    /// Threads of the public listener; 0: as many as there are cores.
+    #[serde(default)]
+    pub public_threads: usize,
+    /// Threads of the operator listener; 0: as many as there are cores.
+    #[serde(default = "one")]
+    pub operator_threads: usize,
+    /// What the public listener lets in.
+    #[serde(default)]
+    pub public_limits: Limits,
     /// `postgres://…`; several, separated by spaces, for the hosts of a cluster.
     pub database_url: SecretString,
     /// Where the table of routes and the signing keys are kept.
@@ -92,19 +102,21 @@ impl Config {
     /// Reads defaults, then the file, then the environment.
     ///
     /// # Errors
-    /// Every unknown, missing or malformed key at once; then every span that must not be zero.
+    /// Every unknown, missing or malformed key at once; then every value that can't be meant.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let loaded: Self = config::load(include_str!("defaults.toml"), file, ENV_PREFIX)?;
         loaded.checked()
     }
 
     fn checked(self) -> Result<Self, ConfigError> {
-        config::refuse_zero(&[
+        let mut problems = config::zeros(&[
             ("refresh", self.refresh),
             ("reconcile", self.reconcile),
             // No planned move would ever get through.
             ("freeze_timeout", self.freeze_timeout),
-        ])?;
+        ]);
+        problems.extend(self.public_limits.problems("public_limits"));
+        config::refuse(problems)?;
         Ok(self)
     }
 
@@ -115,6 +127,23 @@ impl Config {
             .as_ref()
             .is_some_and(|tls| tls.client_ca.is_some());
         mutual || self.operator_listen.ip().is_loopback()
+    }
+
+    /// How the public listener runs.
+    pub(crate) fn public_front(&self) -> FrontConfig {
+        FrontConfig {
+            threads: self.public_threads,
+            limits: self.public_limits.clone(),
+        }
+    }
+
+    /// How the operator listener runs. Its clients have certificates of ours, or are of this
+    /// machine; one address may be a back end with ten thousand watches.
+    pub(crate) fn operator_front(&self) -> FrontConfig {
+        FrontConfig {
+            threads: self.operator_threads,
+            limits: Limits::trusting_everyone(),
+        }
     }
 
     /// How to reach registry-sync.
@@ -136,6 +165,10 @@ impl Config {
             timeout: CALL_DEADLINE,
         }
     }
+}
+
+fn one() -> usize {
+    1
 }
 
 #[cfg(test)]
@@ -179,6 +212,32 @@ mod tests {
         config.refresh = Duration::from_secs(1);
         let refused = config.checked().unwrap_err().to_string();
         assert!(!refused.contains("refresh: "), "{refused}");
+    }
+
+    #[test]
+    fn limits_are_a_table_and_refused_together_with_everything_else() {
+        let text =
+            "[public_limits]\nmax_connections = 0\nshed_lag = '0s'\ntrusted = ['10.0.0.0/8']";
+        let mut config = config(text);
+        assert_eq!(config.public_limits.trusted.len(), 1);
+        assert_eq!(config.public_limits.burst_per_client, 1_000);
+        config.refresh = Duration::ZERO;
+        let refused = config.checked().unwrap_err().to_string();
+        for key in [
+            "refresh: ",
+            "public_limits.max_connections: ",
+            "public_limits.shed_lag: ",
+        ] {
+            assert!(refused.contains(key), "{key} is missing: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_is_none_is_refused() {
+        let defaults = include_str!("defaults.toml");
+        let text = format!("{defaults}\n[public_limits]\ntrusted = ['10.0.0.0/64']");
+        let refused = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        assert!(refused.contains("10.0.0.0/64"), "{refused}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     let listeners = Listeners::open(&config)?;
     let tasks = Tasks::new(cancel.child_token());
     let (public_addr, operator_addr, admin_addr) = listeners.addresses()?;
-    listeners.serve(&parts, &tasks);
+    listeners.serve(&config, &parts, &tasks);
     parts.work(&config, &tasks);
     Ok(Running {
         public_addr,

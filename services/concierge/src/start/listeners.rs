@@ -1,15 +1,20 @@
-//! The ports: public, operator, admin.
+//! The ports: public, operator, admin. The first two have threads of their own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hubshift_shell::tls::ServerTls;
-use hubshift_shell::{Tasks, admin, bind};
+use hubshift_shell::{RouterFront, Tasks, admin, bind};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use super::parts::Parts;
 use super::unusable;
 use crate::config::Config;
+
+/// How long the body of a device's request may take.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The ports, taken before anything else runs.
 pub(super) struct Listeners {
@@ -50,14 +55,30 @@ impl Listeners {
         ))
     }
 
-    /// Serves on all of them until the tasks stop.
-    pub(super) fn serve(self, parts: &Parts, tasks: &Tasks) {
+    /// Serves on all of them until the tasks stop. Call it inside the runtime that the handlers are
+    /// to run on.
+    pub(super) fn serve(self, config: &Config, parts: &Parts, tasks: &Tasks) {
         let closing = tasks.token();
-        let (public, operator) = (parts.public_router(), parts.operator_router(&closing));
+        let runtime = Handle::current();
+        let public = RouterFront::new(parts.public_router(), runtime.clone());
+        let public = public.body_deadline(BODY_DEADLINE);
+        let operator = RouterFront::new(parts.operator_router(&closing), runtime);
         let (listener, tls) = self.public;
-        tasks.listen("public listener", listener, tls, public);
+        tasks.listen_front(
+            "public listener",
+            listener,
+            tls,
+            public,
+            config.public_front(),
+        );
         let (listener, tls) = self.operator;
-        tasks.listen("operator listener", listener, tls, operator);
+        tasks.listen_front(
+            "operator listener",
+            listener,
+            tls,
+            operator,
+            config.operator_front(),
+        );
         if let Some(listener) = self.admin {
             let router = admin::router(parts.operator.clone(), admin::install_metrics());
             tasks.listen("admin listener", listener, None, router);
