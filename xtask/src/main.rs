@@ -4,6 +4,7 @@ mod campaign;
 mod conformance;
 mod context;
 mod db;
+mod poll_cost;
 mod process;
 mod setup;
 mod sqlx_data;
@@ -49,6 +50,13 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
         registries: u32,
     },
+    /// What a device's poll costs before, during and after a failover, in instructions: within a
+    /// tenth of each other. A release build, under valgrind.
+    PollCost {
+        /// How many polls are counted in each state
+        #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
+        polls: u32,
+    },
 }
 
 #[tokio::main]
@@ -62,6 +70,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Conformance(arguments) => conformance::run_suite(&context, arguments),
         Command::Azurite { devices } => campaign::azurite(&context, devices),
         Command::RoundTrips { registries } => campaign::round_trips(&context, registries),
+        Command::PollCost { polls } => poll_cost::campaign(&context, polls),
     };
     context.close().await?;
     done
