@@ -29,7 +29,7 @@ pub(crate) fn campaign(context: &Context, polls: u32) -> anyhow::Result<()> {
     if !answers("valgrind", &["--version"]) {
         bail!("valgrind is not installed");
     }
-    let tests = tests(context)?;
+    let tests = build(context)?;
     let folder = context.scratch("poll-cost");
     std::fs::create_dir_all(&folder)?;
     let mut counts = Vec::new();
@@ -51,7 +51,7 @@ pub(crate) fn campaign(context: &Context, polls: u32) -> anyhow::Result<()> {
 }
 
 /// Builds the concierge's tests; returns their binary.
-fn tests(context: &Context) -> anyhow::Result<PathBuf> {
+fn build(context: &Context) -> anyhow::Result<PathBuf> {
     let mut cargo = cargo(&context.root);
     cargo.args(["test", "--release", "-p", "hubshift-concierge", "--lib"]);
     cargo.args(["--no-run", "--message-format", "json-render-diagnostics"]);
@@ -85,7 +85,8 @@ fn instructions(tests: &Path, folder: &Path, state: &str, polls: u32) -> anyhow:
         .arg(format!("--toggle-collect={COUNTED}"))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(tests)
-        .args([&format!("{TESTS}{state}"), "--exact", "--test-threads=1"])
+        .arg(format!("{TESTS}{state}"))
+        .args(["--exact", "--test-threads=1"])
         .env(POLLS_VARIABLE, polls.to_string());
     run(&mut valgrind)?;
     let counted = std::fs::read_to_string(&out)?;
@@ -100,8 +101,8 @@ fn instructions(tests: &Path, folder: &Path, state: &str, polls: u32) -> anyhow:
 /// The total in what callgrind wrote: `summary: 123` or, at the end, `totals: 123`.
 fn total(counted: &str) -> Option<u64> {
     let last = |name: &str| {
-        let lines = counted.lines().rev();
-        let text = lines.filter_map(|line| line.strip_prefix(name)).next()?;
+        let mut lines = counted.lines().rev();
+        let text = lines.find_map(|line| line.strip_prefix(name))?;
         text.trim().parse().ok()
     };
     last("totals:").or_else(|| last("summary:"))
