@@ -37,8 +37,8 @@ pub(crate) struct PublicState {
     pub(crate) adoption: Adoption,
 }
 
-/// Everything that the public listener knows but polls. `health` is the public side's own: it is about
-/// serving, not about the database.
+/// Everything that the public listener knows but polls. `health` is the public side's own: it is
+/// about serving, not about the database.
 pub(crate) fn public_router(state: PublicState, health: Health) -> Router {
     let http = Router::new()
         .route("/v1/fleets/{fleet}/route", post(present::post))
