@@ -4,6 +4,7 @@ mod campaign;
 mod conformance;
 mod context;
 mod db;
+mod poll_cost;
 mod process;
 mod setup;
 mod sqlx_data;
@@ -56,6 +57,13 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
         devices: u32,
     },
+    /// What a device's poll costs before, during and after a failover, in instructions: within a
+    /// tenth of each other. A release build, under valgrind.
+    PollCost {
+        /// How many polls are counted in each state
+        #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
+        polls: u32,
+    },
 }
 
 #[tokio::main]
@@ -70,6 +78,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Azurite { devices } => campaign::azurite(&context, devices),
         Command::RoundTrips { registries } => campaign::round_trips(&context, registries),
         Command::Storm { devices } => campaign::storm(&context, devices),
+        Command::PollCost { polls } => poll_cost::campaign(&context, polls),
     };
     context.close().await?;
     done

@@ -71,8 +71,20 @@ macro_rules! id {
                 if $legal(&text) { Ok(Self(text)) } else { Err(IdError::$error(text)) }
             }
 
+            /// Whether the text is a legal one. Costs less than [`Self::new`], which keeps it.
+            pub fn is_legal(text: &str) -> bool {
+                $legal(text)
+            }
+
             /// The text itself.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// Maps can be asked by the bare text: it hashes and compares as the id does.
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -225,6 +237,17 @@ mod tests {
         for bad in ["", "a b", "a/b", &"a".repeat(129)] {
             assert!(DeviceId::new(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_map_is_asked_by_the_bare_text() {
+        let ids = ["acme", "a", "z-9"].map(|slug| FleetId::new(slug).unwrap());
+        let hashed: std::collections::HashSet<_> = ids.iter().cloned().collect();
+        let sorted: std::collections::BTreeSet<_> = ids.into_iter().collect();
+        for slug in ["acme", "a", "z-9"] {
+            assert!(hashed.contains(slug) && sorted.contains(slug), "{slug}");
+        }
+        assert!(!hashed.contains("acm") && !sorted.contains("acm"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod adoption;
 mod app;
 mod config;
+mod front;
 mod health;
 mod http;
 mod migrate;

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use hubshift_api::fault;
 use serde::Serialize;
@@ -38,36 +39,44 @@ impl<E: Into<Status>> From<E> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self(status) = self;
-        let fields = status
-            .get_details_bad_request()
-            .map(|bad| bad.field_violations);
-        let violations = fields.unwrap_or_default().into_iter();
-        let body = Body {
-            reason: fault::reason(&status),
-            message: status.message().to_owned(),
-            violations: violations
-                .map(|field| Violation {
-                    field: field.field,
-                    problem: field.description,
-                })
-                .collect(),
-        };
-        let mut response = (http_status(status.code()), axum::Json(body)).into_response();
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let after = status
-            .get_details_retry_info()
-            .and_then(|info| info.retry_delay);
-        if let Some(after) = after {
-            // Whole seconds is all that the header knows.
-            let seconds = after.as_secs().max(1);
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        json(&self.0).map(axum::body::Body::from)
+    }
+}
+
+/// The status as a device reads it.
+pub(crate) fn json(status: &Status) -> http::Response<Bytes> {
+    let json = serde_json::to_vec(&body(status)).unwrap_or_default();
+    let mut response = http::Response::new(Bytes::from(json));
+    *response.status_mut() = http_status(status.code());
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let after = status
+        .get_details_retry_info()
+        .and_then(|info| info.retry_delay);
+    if let Some(after) = after {
+        // Whole seconds is all that the header knows; sooner would be too soon.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    response
+}
+
+fn body(status: &Status) -> Body {
+    let fields = status
+        .get_details_bad_request()
+        .map(|bad| bad.field_violations);
+    let violations = fields.unwrap_or_default().into_iter();
+    Body {
+        reason: fault::reason(status),
+        message: status.message().to_owned(),
+        violations: violations
+            .map(|field| Violation {
+                field: field.field,
+                problem: field.description,
+            })
+            .collect(),
     }
 }
 

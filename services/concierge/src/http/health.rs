@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::PublicState;
-use super::endpoint::rfc3339;
+use crate::table::rfc3339;
 
 #[derive(Serialize)]
 struct Body {

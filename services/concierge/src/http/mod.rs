@@ -1,7 +1,6 @@
-//! The public listener: devices over HTTP and gRPC, the key set, health. Nothing else answers
-//! here: no operator's method, no reflection.
+//! The public listener's slower half: presented routes, the key set, health. Nothing else answers
+//! here: no operator's method, no reflection. Polls are answered by [`crate::front`].
 
-mod endpoint;
 mod error;
 mod health;
 mod keys;
@@ -16,6 +15,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use hubshift_shell::{GrpcServer, Health};
 use tower_http::catch_panic::CatchPanicLayer;
+
+pub(crate) use error::json as error_as_json;
 
 use crate::adoption::Adoption;
 use crate::rpc;
@@ -36,11 +37,10 @@ pub(crate) struct PublicState {
     pub(crate) adoption: Adoption,
 }
 
-/// Everything that the public listener knows. `health` is the public side's own: it is about
-/// serving, not about the database.
+/// Everything that the public listener knows but polls. `health` is the public side's own: it is
+/// about serving, not about the database.
 pub(crate) fn public_router(state: PublicState, health: Health) -> Router {
     let http = Router::new()
-        .route("/v1/fleets/{fleet}/endpoint", get(endpoint::get))
         .route("/v1/fleets/{fleet}/route", post(present::post))
         .route("/.well-known/hubshift/keys", get(keys::get))
         .route("/healthz", get(health::get))

@@ -1,100 +1,16 @@
 //! The public listener over a real connection, with no database anywhere.
 
-use std::path::Path;
-use std::time::Duration;
-
 use hubshift_api::fault;
 use hubshift_api::pb::concierge::endpoint_service_client::EndpointServiceClient;
 use hubshift_api::pb::concierge::fleet_service_client::FleetServiceClient;
 use hubshift_api::pb::concierge::{GetEndpointRequest, GetFleetRequest, PresentRouteRequest};
 use hubshift_domain::route::KeySet;
-use hubshift_shell::grpc::{Endpoint, GrpcChannel, channel};
-use reqwest::{Response, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
-use super::*;
-use crate::table::fixture::{entry, key, signer};
-
-/// A public listener on a free port.
-struct World {
-    dir: TempDir,
-    state: PublicState,
-    url: String,
-    stop: CancellationToken,
-    done: JoinHandle<std::io::Result<()>>,
-    http: reqwest::Client,
-}
-
-fn state(dir: &Path) -> PublicState {
-    PublicState {
-        table: Table::boot(dir, &signer(), Duration::from_secs(5)),
-        signer: Arc::new(signer()),
-        adoption: Adoption::new(),
-    }
-}
-
-impl World {
-    fn start(dir: TempDir) -> Self {
-        let state = state(dir.path());
-        let listener = hubshift_shell::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        let app = public_router(state.clone(), Health::new());
-        let done = tokio::spawn(hubshift_shell::serve(listener, app, None, stop.clone()));
-        Self {
-            dir,
-            state,
-            url,
-            stop,
-            done,
-            http: reqwest::Client::new(),
-        }
-    }
-
-    /// Serving `acme` from disk alone: east reigns in epoch 1024.
-    async fn from_disk() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let before = Table::boot(dir.path(), &signer(), Duration::from_secs(5));
-        before.serve(vec![entry("acme", 1024, 1)]).await;
-        Self::start(dir)
-    }
-
-    async fn get(&self, path: &str) -> Response {
-        self.http
-            .get(format!("{}{path}", self.url))
-            .send()
-            .await
-            .unwrap()
-    }
-
-    fn channel(&self) -> GrpcChannel {
-        let timeout = Duration::from_secs(5);
-        channel(&Endpoint {
-            url: self.url.clone(),
-            tls: None,
-            timeout,
-        })
-        .unwrap()
-    }
-
-    async fn finish(self) {
-        drop(self.http);
-        self.stop.cancel();
-        self.done.await.unwrap().unwrap();
-        drop(self.dir);
-    }
-}
-
-fn header<'a>(response: &'a Response, name: &str) -> &'a str {
-    response
-        .headers()
-        .get(name)
-        .map_or("", |value| value.to_str().unwrap())
-}
+use crate::front::world::{World, header};
+use crate::table::fixture::{entry, key};
 
 #[tokio::test]
 async fn devices_are_answered_from_disk_without_a_database() {

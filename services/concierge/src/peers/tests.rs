@@ -1,14 +1,13 @@
 //! A concierge without a database, and another one that knows more.
 
 use hubshift_domain::route::{self, PrivateKey};
-use hubshift_shell::Health;
 use hubshift_shell::tls::{DevAuthority, ServerTls};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 use super::*;
 use crate::adoption::Adoption;
-use crate::http::{PublicState, public_router};
+use crate::front::world::{Listener, front};
+use crate::http::PublicState;
 use crate::table::FleetEntry;
 use crate::table::fixture::{entry, signer};
 
@@ -31,8 +30,7 @@ async fn on_disk(served: FleetEntry) -> (TempDir, Table) {
 struct Peer {
     url: String,
     ca: std::path::PathBuf,
-    stop: CancellationToken,
-    done: JoinHandle<std::io::Result<()>>,
+    listener: Listener,
     _files: (TempDir, TempDir),
 }
 
@@ -55,17 +53,11 @@ impl Peer {
             key,
             client_ca,
         };
-        let listener = hubshift_shell::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let url = format!("https://{}/", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        let router = public_router(state, Health::new());
-        let tls = Some(tls.load().unwrap());
-        let done = tokio::spawn(hubshift_shell::serve(listener, router, tls, stop.clone()));
+        let listener = Listener::start(front(state), Some(tls.load().unwrap()));
         Self {
-            url,
+            url: format!("https://{}/", listener.addr),
             ca: authority.ca_path(),
-            stop,
-            done,
+            listener,
             _files: (dir, secrets),
         }
     }
@@ -77,8 +69,7 @@ impl Peer {
     }
 
     async fn finish(self) {
-        self.stop.cancel();
-        self.done.await.unwrap().unwrap();
+        self.listener.finish().await;
     }
 }
 

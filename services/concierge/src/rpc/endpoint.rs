@@ -1,4 +1,9 @@
 //! `EndpointService`: what devices ask, over gRPC. No database on this path.
+//!
+//! `GetEndpoint` is served by [`crate::front`]. What is unusual about its transport (HTTP/1.1, a
+//! compressed request) comes here, and gets the same answer.
+
+use std::time::Instant;
 
 use hubshift_api::pb::concierge::endpoint_service_server::{
     EndpointService, EndpointServiceServer,
@@ -6,15 +11,15 @@ use hubshift_api::pb::concierge::endpoint_service_server::{
 use hubshift_api::pb::concierge::{
     GetEndpointRequest, GetEndpointResponse, PresentRouteRequest, PresentRouteResponse,
 };
-use hubshift_api::times;
 use hubshift_domain::id;
 use tonic::{Request, Response, Status};
 
+use crate::front;
 use crate::http::PublicState;
-use crate::table::{self, Asked, Question};
+use crate::table;
 
 /// No request is longer, bytes: a route of 8 KB and its frame.
-const MAX_REQUEST: usize = 16 * 1024;
+pub(crate) const MAX_REQUEST: usize = 16 * 1024;
 
 /// The service over a table.
 pub(crate) struct Endpoints {
@@ -32,23 +37,12 @@ impl EndpointService for Endpoints {
         &self,
         request: Request<GetEndpointRequest>,
     ) -> Result<Response<GetEndpointResponse>, Status> {
-        let asked = request.into_inner();
-        let question = Question::new(Asked {
-            fleet: id::parse_fleet(&asked.fleet),
-            device: &asked.device,
-            known_epoch: Ok(asked.known_epoch),
-            attached_hub: &asked.attached_hub,
-            last_connect_error: &asked.last_connect_error,
-            names: ("known_epoch", "attached_hub"),
-        })?;
-        let answer = table::answer(&self.state.table, &self.state.adoption, &question)?;
-        Ok(Response::new(GetEndpointResponse {
-            route: answer.entry.jws.to_string(),
-            connect_after_ms: answer.connect_after_ms(),
-            poll_after_ms: answer.poll_after_ms(),
-            as_of: Some(times::timestamp(answer.as_of)),
-            stale: answer.stale,
-        }))
+        let question = request.into_inner();
+        let asked = front::asked(&question);
+        let message = self
+            .state
+            .answer(Instant::now(), &asked, |answer| answer.message())?;
+        Ok(Response::new(message))
     }
 
     async fn present_route(

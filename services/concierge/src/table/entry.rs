@@ -11,6 +11,8 @@ use hubshift_domain::route::{OnUnreachable, RouteClaims, RouteHub, RouteInputs};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::encoded::{Encoded, Lazy};
+
 /// The alert of a fleet whose database knows a lower epoch than somebody has shown.
 pub(crate) const EPOCH_FORGOTTEN: &str = "EPOCH_FORGOTTEN";
 
@@ -23,6 +25,9 @@ pub(crate) struct FleetEntry {
     pub(crate) jws: Arc<str>,
     /// What it says.
     pub(crate) claims: RouteClaims,
+    /// The rest, as answers have it.
+    #[serde(skip)]
+    encoded: Lazy,
 }
 
 impl std::ops::Deref for FleetEntry {
@@ -180,6 +185,26 @@ impl FleetFacts {
 }
 
 impl FleetEntry {
+    /// A fleet with its signed route, and what that says.
+    pub(crate) fn new(facts: FleetFacts, jws: Arc<str>, claims: RouteClaims) -> Self {
+        Self {
+            facts,
+            jws,
+            claims,
+            encoded: Lazy::default(),
+        }
+    }
+
+    /// What is the same in the answers to all of the fleet's devices, as bytes: made once.
+    pub(crate) fn encoded(&self) -> &Encoded {
+        self.encoded.get(self)
+    }
+
+    /// When to ask again, milliseconds, as the wire has it.
+    pub(crate) fn poll_after_ms(&self) -> u32 {
+        millis(self.poll_after)
+    }
+
     /// When the route was signed.
     pub(crate) fn issue_time(&self) -> OffsetDateTime {
         self.claims.issued_at
@@ -195,12 +220,13 @@ impl FleetEntry {
         if let Some(active) = claims.active() {
             facts.activate(&active.hub);
         }
-        Self {
-            facts,
-            jws: Arc::from(jws),
-            claims,
-        }
+        Self::new(facts, Arc::from(jws), claims)
     }
+}
+
+/// Whole milliseconds, as the wire has them.
+pub(super) fn millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
 impl HubEntry {

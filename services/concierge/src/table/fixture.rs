@@ -72,8 +72,12 @@ fn hub(index: u16, slug: &str, epoch: Epoch) -> HubEntry {
 
 /// The same with a signed route.
 pub(crate) fn entry(fleet: &str, epoch: u64, routing_version: u64) -> FleetEntry {
-    let facts = facts(fleet, epoch, routing_version);
+    signed(facts(fleet, epoch, routing_version))
+}
+
+/// These facts with a signed route.
+pub(crate) fn signed(facts: FleetFacts) -> FleetEntry {
     let claims = route::claims(&facts.route_inputs(), OffsetDateTime::UNIX_EPOCH).unwrap();
     let jws = Arc::from(route::sign(&claims, &key()).unwrap());
-    FleetEntry { facts, jws, claims }
+    FleetEntry::new(facts, jws, claims)
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod disk;
+mod encoded;
 mod entry;
 mod file;
 #[cfg(test)]
@@ -26,8 +27,9 @@ use hubshift_domain::id::FleetId;
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, Notify, watch};
 
-pub(crate) use answer::{Answer, AnswerError, Asked, Question, answer, fleet};
+pub(crate) use answer::{Answer, AnswerError, Asked, Door, answer, fleet};
 use disk::Disk;
+pub(crate) use encoded::rfc3339;
 pub(crate) use entry::{DebtEntry, EPOCH_FORGOTTEN, FleetEntry, FleetFacts, HubEntry};
 use file::{FileError, TableFile};
 pub(crate) use plan::Read;
@@ -152,6 +154,7 @@ impl Table {
     async fn update(&self, change: impl FnOnce(&Snapshot) -> Snapshot) {
         let mut disk = self.shared.disk.lock().await;
         let next = Arc::new(change(&self.shared.current.load_full()));
+        next.encode();
         let revision = next.revision;
         disk.save(&next).await;
         self.shared.current.store(next);

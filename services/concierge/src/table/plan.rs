@@ -104,7 +104,7 @@ impl Plan {
         } else if claims.is_due(now) {
             self.actions.push(Action::Sign(wanted));
         }
-        self.entries.push(FleetEntry { facts, jws, claims });
+        self.entries.push(FleetEntry::new(facts, jws, claims));
     }
 
     fn raise(&mut self, fleet: FleetId, from: u64, to: u64) {

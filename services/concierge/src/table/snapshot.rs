@@ -11,6 +11,7 @@ use hubshift_domain::id::FleetId;
 use time::OffsetDateTime;
 
 use super::FleetEntry;
+use super::encoded::Moment;
 
 /// All fleets at one moment.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Snapshot {
     pub(crate) fleets: HashMap<FleetId, Arc<FleetEntry>>,
     /// When the database was last heard of, by its own clock.
     pub(crate) as_of: OffsetDateTime,
+    /// The same, as answers have it.
+    pub(super) moment: Moment,
     /// The same moment on this process's clock; `None` when only the disk was read.
     pub(crate) refreshed: Option<Instant>,
     /// Whether anything was read at all: an empty table must not answer that a fleet is unknown.
@@ -33,6 +36,7 @@ impl Snapshot {
         Self {
             fleets: HashMap::new(),
             as_of: OffsetDateTime::UNIX_EPOCH,
+            moment: Moment::of(OffsetDateTime::UNIX_EPOCH),
             refreshed: None,
             is_loaded: false,
             revision: 0,
@@ -50,6 +54,7 @@ impl Snapshot {
         Self {
             fleets: index(fleets),
             as_of,
+            moment: Moment::of(as_of),
             is_loaded: true,
             ..Self::empty()
         }
@@ -63,7 +68,21 @@ impl Snapshot {
 
     /// Whether the database has not been heard of for longer than `allowed`.
     pub(crate) fn is_stale(&self, allowed: Duration) -> bool {
-        self.refreshed.is_none_or(|at| at.elapsed() > allowed)
+        self.is_stale_at(Instant::now(), allowed)
+    }
+
+    /// The same, by a clock that was read already.
+    pub(crate) fn is_stale_at(&self, now: Instant, allowed: Duration) -> bool {
+        self.refreshed
+            .is_none_or(|at| now.saturating_duration_since(at) > allowed)
+    }
+
+    /// Encodes what is new in it, so that no device waits for that. What it shares with the
+    /// snapshot before is encoded already.
+    pub(super) fn encode(&self) {
+        for entry in self.fleets.values() {
+            let _encoded = entry.encoded();
+        }
     }
 
     /// The snapshot after a refresh that read `fleets`; the fleets of `kept` are known to the
@@ -86,6 +105,7 @@ impl Snapshot {
         Self {
             fleets: next,
             as_of,
+            moment: Moment::of(as_of),
             refreshed: Some(Instant::now()),
             is_loaded: true,
             revision,

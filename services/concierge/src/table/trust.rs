@@ -65,9 +65,5 @@ fn signed_anew(entry: &FleetEntry, signer: &Signer, now: OffsetDateTime) -> Opti
         return None;
     }
     let jws = Arc::from(signer.sign(&claims).ok()?);
-    Some(FleetEntry {
-        facts: entry.facts.clone(),
-        jws,
-        claims,
-    })
+    Some(FleetEntry::new(entry.facts.clone(), jws, claims))
 }

@@ -1,0 +1,60 @@
+//! One poll, whichever way it came: one load of the table, one answer.
+
+use std::time::{Duration, Instant};
+
+use hubshift_api::fault;
+use hubshift_shell::Refusal;
+use tonic::{Code, Status};
+
+use super::meter::Meter;
+use crate::http::PublicState;
+use crate::table::{self, Answer, Asked};
+
+/// What one thread answers from, and counts.
+pub(super) struct Local {
+    pub(super) state: PublicState,
+    pub(super) meter: Meter,
+    /// How long the body of a poll may take.
+    pub(super) body_deadline: Duration,
+}
+
+impl Local {
+    pub(super) fn new(state: PublicState, body_deadline: Duration) -> Self {
+        Self {
+            state,
+            meter: Meter::new(),
+            body_deadline,
+        }
+    }
+
+    /// The same, and nothing counted yet.
+    pub(super) fn of_another_thread(&self) -> Self {
+        Self::new(self.state.clone(), self.body_deadline)
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_body_deadline(&self, deadline: Duration) -> Self {
+        Self::new(self.state.clone(), deadline)
+    }
+}
+
+impl PublicState {
+    /// Answers a question that came at `now`, and puts the answer into words.
+    pub(crate) fn answer<T>(
+        &self,
+        now: Instant,
+        asked: &Asked<'_>,
+        words: impl FnOnce(&Answer<'_>) -> T,
+    ) -> Result<T, Status> {
+        let snapshot = self.table.load();
+        let stale = snapshot.is_stale_at(now, self.table.stale_after());
+        let answer = table::answer(&snapshot, stale, &self.adoption, asked)?;
+        Ok(words(&answer))
+    }
+}
+
+/// The refusal of a poll that there is no room for, or of a client that polls too fast.
+pub(super) fn overloaded(refusal: Refusal) -> Status {
+    let (reason, text) = (refusal.reason, refusal.message());
+    fault::retry(Code::ResourceExhausted, reason, text, refusal.retry_after)
+}
