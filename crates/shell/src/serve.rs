@@ -6,6 +6,7 @@
 
 mod bind;
 mod connection;
+mod ending;
 mod peer;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use bind::{BindError, bind};
+pub use ending::StreamEnd;
 pub use peer::Peer;
 
 use connection::Acceptor;
