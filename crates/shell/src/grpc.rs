@@ -19,6 +19,7 @@ use std::convert::Infallible;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use http::{HeaderMap, Request, StatusCode, header};
 use hubshift_api::fault;
 use tonic::server::NamedService;
@@ -30,6 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use channel::{Endpoint, GrpcChannel, channel, deadline};
 pub use health::Health;
+pub use observe::LongLived;
 
 use guard::Guard;
 
@@ -73,6 +75,15 @@ impl GrpcServer {
     {
         self.names.push(S::NAME);
         self.routes = self.routes.add_service(service);
+        self
+    }
+
+    /// Serves a method (`/package.Service/Method`) by a handler of its own instead of the generated
+    /// service's, behind the same layers: for a stream whose body is worth making by hand.
+    #[must_use]
+    pub fn route(mut self, path: &str, handler: MethodRouter) -> Self {
+        let router = std::mem::take(self.routes.axum_router_mut());
+        *self.routes.axum_router_mut() = router.route(path, handler);
         self
     }
 

@@ -19,5 +19,5 @@ pub mod trace;
 pub use caller::Caller;
 pub use grpc::{GrpcChannel, GrpcServer, Health};
 pub use serve::front::{Front, FrontConfig, Limits, Refusal, RouterFront, Visit};
-pub use serve::{BindError, Peer, bind, serve};
+pub use serve::{BindError, Peer, StreamEnd, bind, serve};
 pub use tasks::Tasks;

@@ -9,6 +9,7 @@
 
 mod bind;
 mod connection;
+mod ending;
 pub mod front;
 mod peer;
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use bind::{BindError, bind};
+pub use ending::StreamEnd;
 pub use peer::Peer;
 
 use connection::Acceptor;

@@ -93,6 +93,8 @@ pub struct Config {
     /// How stale a target may be for a failover to start.
     #[serde(with = "humane")]
     pub max_staleness: Duration,
+    /// How many streams may watch fleets (`WatchFleet`) at this process.
+    pub max_watchers: usize,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,

@@ -3,10 +3,12 @@
 mod create;
 mod update;
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use clap::{Args, Subcommand};
 use hubshift_api::pb::concierge as pb;
+use tonic::Request;
 
 use super::Operate;
 use super::pages::PageArgs;
@@ -113,12 +115,21 @@ async fn watch(session: &Session, args: WatchArgs) -> Result<(), CliError> {
     let request = pb::WatchFleetRequest {
         name,
         back_end: args.back_end,
+        ..pb::WatchFleetRequest::default()
     };
-    let send = |c, r| async move { Fleets::new(c).watch_fleet(r).await };
+    // A stream that breaks is begun again from what was shown last.
+    let shown = Cell::new((0, 0));
+    let send = |channel, mut request: Request<pb::WatchFleetRequest>| {
+        let message = request.get_mut();
+        (message.epoch, message.revision) = shown.get();
+        async move { Fleets::new(channel).watch_fleet(request).await }
+    };
     let show = |change: pb::WatchFleetResponse| {
         if change.heartbeat {
             session.output.say("the stream lives, nothing changed");
         } else {
+            let epoch = change.fleet.as_ref().map_or(0, |fleet| fleet.epoch);
+            shown.set((epoch, change.revision));
             session.output.show(&FleetChangeView::from(change))?;
         }
         Ok(ControlFlow::Continue(()))

@@ -1,6 +1,8 @@
-//! Typed clients for back ends and operators, over one lazy channel per service.
+//! Typed clients for back ends and operators, over one lazy channel per service; and
+//! [`FleetWatch`], which follows a fleet over several concierges.
 
 mod retry;
+mod watch;
 
 use hubshift_api::pb::concierge::failover_service_client::FailoverServiceClient;
 use hubshift_api::pb::concierge::fleet_service_client::FleetServiceClient;
@@ -16,6 +18,7 @@ use hubshift_shell::tls::TlsError;
 
 pub use hubshift_shell::grpc::{Endpoint, deadline};
 pub use retry::{RetryPolicy, request_id, retry};
+pub use watch::{FleetState, FleetWatch};
 
 /// The operator side of a concierge. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -63,7 +63,8 @@ where
     }
 }
 
-fn wait(policy: RetryPolicy, attempt: u32, status: &Status) -> Duration {
+/// How long to wait after this status: with full jitter, and at least as long as the server asks.
+pub(super) fn wait(policy: RetryPolicy, attempt: u32, status: &Status) -> Duration {
     let jitter = pacing::full_jitter(policy.base, policy.cap, attempt, rand::random());
     let asked = status
         .get_details_retry_info()

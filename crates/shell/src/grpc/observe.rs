@@ -2,6 +2,7 @@
 //!
 //! The span continues the caller's trace (`traceparent`). A call ends when its response does: at
 //! its trailers, or when the client went away (`CANCELLED`) or the handler panicked (`INTERNAL`).
+//! The span of a [`LongLived`] response ends when it begins.
 
 use std::time::Instant;
 
@@ -18,6 +19,12 @@ use super::watched::Watched;
 use crate::serve::Peer;
 use crate::trace;
 
+/// In a response's extensions: it goes on for hours. A span that long tells nobody anything and is
+/// kept in memory all the while, so it ends when the response begins; the call is counted at its
+/// end like any other.
+#[derive(Debug, Clone, Copy)]
+pub struct LongLived;
+
 /// The middleware. Plain HTTP passes through it unseen.
 pub(super) async fn observe(request: Request, next: Next) -> Response {
     if !super::is_grpc(request.headers()) {
@@ -25,13 +32,16 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     }
     let method = methods::find(request.uri().path());
     let span = server_span(method, &request);
-    let call = Call {
+    let mut call = Call {
         method,
         span: span.clone(),
         started: Instant::now(),
         ended: false,
     };
-    let response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span).await;
+    if response.extensions_mut().remove::<LongLived>().is_some() {
+        call.span = Span::none();
+    }
     Watched::wrap(response, call)
 }
 

@@ -282,3 +282,45 @@ async fn an_unknown_path_is_unimplemented_for_grpc_and_404_for_the_rest() {
     let plain = call("no/such/page", "text/html").await;
     assert_eq!(plain.status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_route_of_its_own_goes_before_the_service_of_its_path() {
+    let own = axum::routing::post(|| async { "own" });
+    let server = GrpcServer::new(Health::new())
+        .add(Odd)
+        .route("/test.Odd/Own", own);
+    let router = server.into_router();
+    let request = |path| Request::post(path).body(Body::empty()).unwrap();
+    let answer = router
+        .clone()
+        .oneshot(request("/test.Odd/Own"))
+        .await
+        .unwrap();
+    let bytes = axum::body::to_bytes(answer.into_body(), 100).await.unwrap();
+    assert_eq!(bytes, "own");
+    let answer = router.oneshot(request("/test.Odd/Panic")).await.unwrap();
+    assert_eq!(code(&answer), tonic::Code::Internal);
+}
+
+#[tokio::test]
+async fn the_span_of_a_long_lived_response_ends_when_it_begins() {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder()
+        .with_simple_exporter(exporter.clone())
+        .build();
+    let subscriber = tracing_subscriber::registry().with(crate::telemetry::otel_layer(&provider));
+    let _default = tracing::subscriber::set_default(subscriber);
+
+    let endless = || futures::stream::pending::<Result<axum::body::Bytes, Infallible>>();
+    let own = axum::routing::post(move || async move {
+        (axum::Extension(LongLived), Body::from_stream(endless()))
+    });
+    let server = GrpcServer::new(Health::new()).route("/test.Odd/Own", own);
+    let request = Request::post("/test.Odd/Own")
+        .header("content-type", "application/grpc")
+        .body(Body::empty())
+        .unwrap();
+    let answer = server.into_router().oneshot(request).await.unwrap();
+    exported(&exporter, SpanKind::Server).await;
+    drop(answer);
+}

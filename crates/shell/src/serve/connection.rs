@@ -17,11 +17,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::future::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::Peer;
+use super::ending::endable;
 
 /// For a TLS handshake, and for the first byte of a plain connection.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -150,7 +152,8 @@ fn http(executor: Tracked) -> Builder<Tracked> {
     builder
 }
 
-/// Runs hyper's own tasks under the listener's tracker, and ends them when connections are cut.
+/// Runs hyper's own tasks under the listener's tracker, and ends them when connections are cut; one
+/// stream's alone when its body asked for that.
 #[derive(Clone, Debug)]
 struct Tracked {
     tracker: TaskTracker,
@@ -163,12 +166,7 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, future: F) {
-        let cut = self.cut.clone();
-        self.tracker.spawn(async move {
-            tokio::select! {
-                () = cut.cancelled() => {}
-                _ = future => {}
-            }
-        });
+        let stream = endable(future).with_cancellation_token_owned(self.cut.clone());
+        self.tracker.spawn(stream);
     }
 }

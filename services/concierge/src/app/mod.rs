@@ -28,7 +28,7 @@ use crate::signing::Signer;
 use crate::table::Table;
 use remote::Remote;
 
-/// Limits of failovers, from the configuration.
+/// Limits, from the configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// How far clocks of this deployment may be apart.
@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) observe_timeout: Duration,
     /// How stale a target may be.
     pub(crate) max_staleness: Duration,
+    /// How many streams may watch fleets.
+    pub(crate) max_watchers: usize,
 }
 
 impl From<&Config> for Settings {
@@ -51,6 +53,7 @@ impl From<&Config> for Settings {
             freeze_timeout: config.freeze_timeout,
             observe_timeout: config.observe_timeout,
             max_staleness: config.max_staleness,
+            max_watchers: config.max_watchers,
         }
     }
 }
@@ -66,7 +69,7 @@ pub(crate) struct App {
     pub(crate) table: Table,
     /// Signs the route of a new epoch.
     pub(crate) signer: Arc<Signer>,
-    /// Limits of failovers.
+    /// Limits.
     pub(crate) settings: Settings,
     /// Wakes the engine of this replica.
     pub(crate) nudge: Arc<Notify>,

@@ -91,6 +91,7 @@ mod tests {
                 freeze_timeout: span,
                 observe_timeout: span,
                 max_staleness: span,
+                max_watchers: 1,
             },
             nudge: Arc::new(Notify::new()),
             fit: Fit::default(),

@@ -1,122 +1,169 @@
 //! `WatchFleet`: the fleet whole, then every change, from the table and not from the database.
 //!
-//! A slow reader gets the latest state and misses the ones between: a state is whole, so nothing
-//! is lost by it and nothing piles up. Who acts on which epoch, and where devices are, is not part
-//! of the stream: those change all the time; `GetFleet` has them.
+//! For tens of thousands of streams: a state is encoded once ([`frames`]), a stream is a [`body`]
+//! of a few bytes with a [seat](seats) on its own thread, and only streams of a fleet that changed
+//! are woken ([`lobby`]).
+//!
+//! Kept true: a slow reader gets the newest state and misses those between; a state is whole, so
+//! nothing is lost by it and nothing piles up. A stream that nobody reads for [`SLOW`] while
+//! something waits on it is ended, alone. Who acts on which epoch, and where devices are, is not
+//! part of the stream: those change all the time; `GetFleet` has them. Nothing here is durable.
 
-use std::pin::Pin;
-use std::sync::Arc;
+mod body;
+mod decoded;
+mod ends;
+mod frames;
+mod lobby;
+mod route;
+mod seats;
+mod slots;
+mod tally;
+mod ticket;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures::{Stream, stream};
-use hubshift_api::pb::concierge::{self as pb, WatchFleetResponse};
-use hubshift_api::{enums, fault, times};
+use hubshift_api::pb::concierge::{self as pb, WatchFleetRequest};
+use hubshift_api::validate::Checks;
+use hubshift_api::{enums, times};
 use hubshift_domain::id::FleetId;
-use tokio::sync::watch::Receiver;
-use tokio::time::{Instant, sleep_until};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::Status;
+
+pub(crate) use body::WatchBody;
+pub(crate) use decoded::FleetStream;
+use frames::Frames;
+use lobby::Lobby;
+pub(crate) use route::{PATH, method};
+use ticket::Ticket;
 
 use crate::table::{AnswerError, DebtEntry, FleetEntry, HubEntry, Table};
 
-/// How often a stream on which nothing changes says that it lives.
+/// How often every stream says at least that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a reader may take nothing while something waits for it; found out at its heartbeat.
+const SLOW: Duration = Duration::from_secs(60);
+/// Heartbeats are spread over so many moments.
+const CLASSES: u32 = 64;
 
-/// What `WatchFleet` answers with.
-pub(crate) type FleetStream =
-    Pin<Box<dyn Stream<Item = Result<WatchFleetResponse, Status>> + Send + 'static>>;
-
-/// Watches a fleet until the watcher goes or `closing` is cancelled.
-pub(crate) fn watch_fleet(
-    table: &Table,
-    fleet: &FleetId,
-    closing: CancellationToken,
-) -> Result<FleetStream, AnswerError> {
-    // Subscribed before the first look, so that no change falls between the two.
-    let changes = table.subscribe();
-    let Some(first) = table.get(fleet) else {
-        return Err(AnswerError::missing(&table.load(), fleet));
-    };
-    let watch = Watch {
-        table: table.clone(),
-        fleet: fleet.clone(),
-        changes,
-        closing,
-        latest: first,
-        sent: None,
-        is_closed: false,
-    };
-    Ok(Box::pin(stream::unfold(watch, Watch::next)))
+/// Everybody who watches a fleet at this process; clones share it.
+#[derive(Clone)]
+pub(crate) struct Watchers {
+    shared: Arc<Shared>,
 }
 
-struct Watch {
+struct Shared {
     table: Table,
-    fleet: FleetId,
-    changes: Receiver<u64>,
+    frames: Frames,
+    pace: Pace,
+    limit: usize,
     closing: CancellationToken,
-    latest: Arc<FleetEntry>,
-    sent: Option<pb::Fleet>,
-    is_closed: bool,
+    watching: AtomicUsize,
+    /// By runtime.
+    lobbies: Mutex<HashMap<tokio::runtime::Id, Weak<Lobby>>>,
 }
 
-impl Watch {
-    async fn next(mut self) -> Option<(Result<WatchFleetResponse, Status>, Self)> {
-        if self.is_closed {
-            return None;
-        }
-        if self.sent.is_none() {
-            let first = self.send(false);
-            return Some((Ok(first), self));
-        }
-        let heartbeat = Instant::now() + HEARTBEAT;
-        loop {
-            let is_alive = tokio::select! {
-                () = self.closing.cancelled() => false,
-                changed = self.changes.changed() => changed.is_ok(),
-                () = sleep_until(heartbeat) => {
-                    let beat = self.send(true);
-                    return Some((Ok(beat), self));
-                }
-            };
-            if !is_alive {
-                self.is_closed = true;
-                return Some((Err(closing()), self));
-            }
-            if self.look() {
-                let change = self.send(false);
-                return Some((Ok(change), self));
-            }
-        }
+/// How fast everything goes.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    heartbeat: Duration,
+    slow: Duration,
+}
+
+impl Pace {
+    /// Between two moments of heartbeats.
+    fn tick(self) -> Duration {
+        self.heartbeat / CLASSES
     }
 
-    /// Takes the newest state; says whether a watcher would see a difference.
-    fn look(&mut self) -> bool {
-        let Some(entry) = self.table.get(&self.fleet) else {
-            return false;
+    /// How many ticks a reader may take nothing.
+    fn patience(self) -> u32 {
+        let ticks = self.slow.as_nanos() / self.tick().as_nanos().max(1);
+        u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+/// What a watcher has already. Zeros: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Resume {
+    epoch: u64,
+    revision: u64,
+}
+
+impl Watchers {
+    /// Nobody yet, and never more than `limit`; all streams end when `closing` is cancelled.
+    pub(crate) fn new(table: Table, limit: usize, closing: CancellationToken) -> Self {
+        let pace = Pace {
+            heartbeat: HEARTBEAT,
+            slow: SLOW,
         };
-        self.latest = entry;
-        self.sent.as_ref() != Some(&wire_fleet(&self.latest))
+        Self::paced(table, limit, closing, pace)
     }
 
-    fn send(&mut self, heartbeat: bool) -> WatchFleetResponse {
-        let fleet = wire_fleet(&self.latest);
-        self.sent = Some(fleet.clone());
-        WatchFleetResponse {
-            fleet: Some(fleet),
-            revision: self.latest.change(),
-            heartbeat,
+    fn paced(table: Table, limit: usize, closing: CancellationToken, pace: Pace) -> Self {
+        let shared = Shared {
+            table,
+            frames: Frames::default(),
+            pace,
+            limit,
+            closing,
+            watching: AtomicUsize::new(0),
+            lobbies: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
         }
+    }
+
+    /// Begins a watch.
+    pub(crate) fn open(&self, request: &WatchFleetRequest) -> Result<WatchBody, Status> {
+        let mut checks = Checks::new();
+        let fleet = checks.fleet("name", &request.name);
+        let fleet = checks.require(fleet)?;
+        let shared = &self.shared;
+        if shared.closing.is_cancelled() {
+            return Err(ends::shutting_down());
+        }
+        let entry = shared.table.get(&fleet);
+        let entry = entry.ok_or_else(|| AnswerError::missing(&shared.table.load(), &fleet))?;
+        let resume = Resume {
+            epoch: request.epoch,
+            revision: request.revision,
+        };
+        Ok(WatchBody::new(entry, resume, Ticket::take(shared)?))
     }
 }
 
-fn closing() -> Status {
-    let text = "this concierge is going away; watch another one";
-    fault::retry(
-        Code::Unavailable,
-        "SHUTTING_DOWN",
-        text,
-        Duration::from_millis(100),
-    )
+impl Shared {
+    /// Where the streams of this runtime sit; made, with its task, when there is none.
+    fn lobby(self: &Arc<Self>, runtime: &Handle) -> Arc<Lobby> {
+        let mut lobbies = lock(&self.lobbies);
+        let held = lobbies.get(&runtime.id()).and_then(Weak::upgrade);
+        if let Some(open) = held.filter(|lobby| !lobby.is_closed()) {
+            return open;
+        }
+        let lobby = Arc::new(Lobby::new(self.clone()));
+        lobbies.insert(runtime.id(), Arc::downgrade(&lobby));
+        // Subscribed before anybody looks at the table, so that no change falls between the two.
+        let changes = self.table.subscribe();
+        runtime.spawn(lobby::run(lobby::Open(lobby.clone()), changes));
+        lobby
+    }
+
+    /// Tells the metrics how things stand.
+    fn tell(&self) {
+        let watching = self.watching.load(Ordering::Relaxed);
+        metrics::gauge!("hubshift_watchers").set(watching as f64);
+        metrics::gauge!("hubshift_watch_states").set(self.frames.alive() as f64);
+    }
+}
+
+/// Locks; what is kept under locks here is whole after every statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The fleet as the table has it, for back ends.
@@ -173,83 +220,4 @@ fn wire_debt(fleet: &FleetId, debt: &DebtEntry) -> pb::Debt {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::StreamExt as _;
-
-    use super::*;
-    use crate::table::fixture;
-
-    async fn serve(table: &Table, entry: FleetEntry) {
-        table.serve(vec![entry]).await;
-    }
-
-    async fn watched() -> (tempfile::TempDir, Table, FleetStream, CancellationToken) {
-        let dir = tempfile::tempdir().unwrap();
-        let table = Table::boot(dir.path(), &fixture::signer(), Duration::from_secs(5));
-        serve(&table, fixture::entry("acme", 1024, 1)).await;
-        let closing = CancellationToken::new();
-        let fleet = FleetId::new("acme").unwrap();
-        let stream = watch_fleet(&table, &fleet, closing.clone()).unwrap();
-        (dir, table, stream, closing)
-    }
-
-    async fn next(stream: &mut FleetStream) -> WatchFleetResponse {
-        let waited = tokio::time::timeout(Duration::from_secs(10), stream.next()).await;
-        waited.unwrap().unwrap().unwrap()
-    }
-
-    #[tokio::test]
-    async fn the_state_comes_first_and_then_every_change() {
-        let (_dir, table, mut stream, _closing) = watched().await;
-        let first = next(&mut stream).await;
-        assert_eq!(first.fleet.as_ref().unwrap().active_hub, "east");
-        assert!(!first.heartbeat);
-        serve(&table, fixture::entry("acme", 2049, 2)).await;
-        let second = next(&mut stream).await;
-        assert_eq!(second.fleet.unwrap().active_hub, "west");
-        assert!(second.revision > first.revision);
-    }
-
-    #[tokio::test]
-    async fn a_slow_reader_gets_the_newest_state_alone() {
-        let (_dir, table, mut stream, _closing) = watched().await;
-        next(&mut stream).await;
-        for version in 2..50 {
-            serve(&table, fixture::entry("acme", 1024, version)).await;
-        }
-        assert_eq!(next(&mut stream).await.fleet.unwrap().routing_version, 49);
-        let more = tokio::time::timeout(Duration::from_millis(20), stream.next()).await;
-        assert!(more.is_err(), "{more:?}");
-    }
-
-    #[tokio::test]
-    async fn a_change_of_another_fleet_is_nobodys_business() {
-        let (_dir, table, mut stream, _closing) = watched().await;
-        next(&mut stream).await;
-        let both = vec![
-            fixture::entry("acme", 1024, 1),
-            fixture::entry("other", 1024, 1),
-        ];
-        table.serve(both).await;
-        let more = tokio::time::timeout(Duration::from_millis(20), stream.next()).await;
-        assert!(more.is_err(), "{more:?}");
-    }
-
-    #[tokio::test]
-    async fn a_stream_ends_when_the_concierge_closes() {
-        let (_dir, _table, mut stream, closing) = watched().await;
-        next(&mut stream).await;
-        closing.cancel();
-        let last = stream.next().await.unwrap().unwrap_err();
-        assert_eq!(fault::reason(&last), "SHUTTING_DOWN");
-        assert!(stream.next().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn an_unknown_fleet_is_refused_at_once() {
-        let (_dir, table, _stream, closing) = watched().await;
-        let other = FleetId::new("other").unwrap();
-        let refused = watch_fleet(&table, &other, closing).err().unwrap();
-        assert_eq!(refused, AnswerError::FleetNotFound(other));
-    }
-}
+mod tests;

@@ -123,9 +123,12 @@ impl Parts {
 
     /// What operators and back ends reach; watches end when `closing` is cancelled.
     pub(super) fn operator_router(&self, closing: &CancellationToken) -> Router {
+        let (table, limit) = (self.app.table.clone(), self.app.settings.max_watchers);
+        let watchers = rpc::watch::Watchers::new(table, limit, closing.clone());
         GrpcServer::new(self.operator.clone())
-            .add(rpc::fleet::server(self.app.clone(), closing.clone()))
+            .add(rpc::fleet::server(self.app.clone(), watchers.clone()))
             .add(rpc::failover::server(self.app.clone(), closing.clone()))
+            .route(rpc::watch::PATH, rpc::watch::method(watchers))
             .reflection(true)
             .into_router()
     }

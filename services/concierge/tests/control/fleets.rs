@@ -141,6 +141,7 @@ async fn a_watch_begins_with_the_fleet_and_tells_of_changes() {
     let request = WatchFleetRequest {
         name: "fleets/acme".into(),
         back_end: "orders".into(),
+        ..WatchFleetRequest::default()
     };
     let mut watch = fleets.watch_fleet(request).await.unwrap().into_inner();
     let first = watch.message().await.unwrap().unwrap();
@@ -153,7 +154,7 @@ async fn a_watch_begins_with_the_fleet_and_tells_of_changes() {
     fleets.update_fleet(update(change)).await.unwrap();
     loop {
         let next = watch.message().await.unwrap().unwrap();
-        if next.fleet.unwrap().display_name == "Acme" {
+        if next.fleet.is_some_and(|fleet| fleet.display_name == "Acme") {
             assert!(next.revision > first.revision);
             break;
         }

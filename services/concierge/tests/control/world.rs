@@ -64,6 +64,7 @@ pub(crate) fn config(database_url: &str, below: &str, data: &std::path::Path) ->
         freeze_timeout = "1m"
         observe_timeout = "300ms"
         max_staleness = "5m"
+        max_watchers = 1000
         "#,
         data.display()
     ))

@@ -13,11 +13,10 @@ use hubshift_api::validate::Checks;
 use hubshift_domain::epoch::Epoch;
 use hubshift_shell::Caller;
 use hubshift_store::{idem, page};
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::page::token;
-use super::watch::{FleetStream, watch_fleet};
+use super::watch::{FleetStream, Watchers};
 use crate::app::App;
 
 /// The list's name in its page tokens.
@@ -26,12 +25,12 @@ const LIST: &str = "fleets";
 /// The service over the application.
 pub(crate) struct Fleets {
     app: Arc<App>,
-    closing: CancellationToken,
+    watchers: Watchers,
 }
 
-/// The service; its watches end when `closing` is cancelled.
-pub(crate) fn server(app: Arc<App>, closing: CancellationToken) -> FleetServiceServer<Fleets> {
-    FleetServiceServer::new(Fleets { app, closing })
+/// The service. A listener serves its watch by [`super::watch::method`] instead.
+pub(crate) fn server(app: Arc<App>, watchers: Watchers) -> FleetServiceServer<Fleets> {
+    FleetServiceServer::new(Fleets { app, watchers })
 }
 
 #[tonic::async_trait]
@@ -104,15 +103,8 @@ impl FleetService for Fleets {
         &self,
         request: Request<WatchFleetRequest>,
     ) -> Result<Response<FleetStream>, Status> {
-        let mut checks = Checks::new();
-        let fleet = checks.fleet("name", &request.get_ref().name);
-        let fleet = checks.require(fleet)?;
-        let closing = self.closing.child_token();
-        Ok(Response::new(watch_fleet(
-            &self.app.table,
-            &fleet,
-            closing,
-        )?))
+        let opened = self.watchers.open(request.get_ref())?;
+        Ok(Response::new(opened.into()))
     }
 
     async fn acknowledge_epoch(
