@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hubshift_shell::tls::ServerTls;
 use hubshift_shell::{RouterFront, Tasks, admin, bind};
@@ -12,9 +11,6 @@ use tokio::runtime::Handle;
 use super::parts::Parts;
 use super::unusable;
 use crate::config::Config;
-
-/// How long the body of a device's request may take.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The ports, taken before anything else runs.
 pub(super) struct Listeners {
@@ -60,8 +56,7 @@ impl Listeners {
     pub(super) fn serve(self, config: &Config, parts: &Parts, tasks: &Tasks) {
         let closing = tasks.token();
         let runtime = Handle::current();
-        let public = RouterFront::new(parts.public_router(), runtime.clone());
-        let public = public.body_deadline(BODY_DEADLINE);
+        let public = parts.public_front(runtime.clone());
         let operator = RouterFront::new(parts.operator_router(&closing), runtime);
         let (listener, tls) = self.public;
         tasks.listen_front(

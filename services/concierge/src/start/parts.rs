@@ -9,6 +9,7 @@ use hubshift_shell::{GrpcServer, Health, Tasks, grpc};
 use hubshift_store::{Database, Fit, PoolConfig};
 use secrecy::ExposeSecret as _;
 use time::OffsetDateTime;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::adoption::Adoption;
 use crate::app::remote::Remote;
 use crate::app::{App, Settings};
 use crate::config::Config;
+use crate::front::PublicFront;
 use crate::health::Watch;
 use crate::http::{PublicState, public_router};
 use crate::peers::Peers;
@@ -112,13 +114,14 @@ impl Parts {
     }
 
     /// What devices reach.
-    pub(super) fn public_router(&self) -> Router {
+    pub(super) fn public_front(&self, runtime: Handle) -> PublicFront {
         let state = PublicState {
             table: self.app.table.clone(),
             signer: self.app.signer.clone(),
             adoption: self.adoption.clone(),
         };
-        public_router(state, self.public.clone())
+        let router = public_router(state.clone(), self.public.clone());
+        PublicFront::new(state, router, runtime)
     }
 
     /// What operators and back ends reach; watches end when `closing` is cancelled.

@@ -25,6 +25,7 @@ use super::desk::{Desk, Seat};
 use super::line::{Line, Order};
 use super::watched::Watched;
 use super::{Front, Peer, Visit};
+use crate::serve::ending::endable;
 
 const MAX_HEAD_BYTES: u32 = 32 * 1024;
 const MAX_STREAMS: u32 = 200;
@@ -75,7 +76,7 @@ where
     T::Output: 'static,
 {
     fn execute(&self, future: T) {
-        drop(tokio::task::spawn_local(future));
+        drop(tokio::task::spawn_local(endable(future)));
     }
 }
 

@@ -64,6 +64,18 @@ async fn a_connection_too_many_is_told_when_to_come_back_and_its_place_is_free_a
         };
         while !served().await {}
     };
+    tokio::time::timeout(LONG, again).await.unwrap();
+    drop(second);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn one_client_can_not_have_all_connections() {
+    let limits = Limits {
+        max_connections_per_client: 1,
+        trusted: Vec::new(),
+        ..Limits::default()
+    };
     let server = Running::start(obedient(), limits);
     let first = kept(server.addr).await;
     let refused = told(server.addr).await;
