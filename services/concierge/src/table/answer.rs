@@ -157,6 +157,10 @@ pub(crate) fn answer(
 ) -> Result<Answer, AnswerError> {
     let snapshot = table.load();
     let Some(entry) = snapshot.fleets.get(&question.fleet).cloned() else {
+        // Other concierges name no device: without tables they would keep each other asking.
+        if !snapshot.is_whole() && question.device.is_some() {
+            table.miss(&question.fleet);
+        }
         return Err(AnswerError::missing(&snapshot, &question.fleet));
     };
     let device = question.device.as_ref();

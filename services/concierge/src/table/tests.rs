@@ -1,5 +1,9 @@
 //! Boot, restart, a failing disk, and evidence from devices.
 
+mod faulty;
+mod keys;
+mod never_lower;
+
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::route::PrivateKey;
 
