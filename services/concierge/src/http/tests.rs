@@ -1,5 +1,7 @@
 //! The public listener over a real connection, with no database anywhere.
 
+mod evidence;
+
 use std::path::Path;
 use std::time::Duration;
 

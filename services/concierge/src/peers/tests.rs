@@ -1,5 +1,6 @@
 //! A concierge without a database, and another one that knows more.
 
+use hubshift_domain::id::DeviceId;
 use hubshift_domain::route::{self, PrivateKey};
 use hubshift_shell::Health;
 use hubshift_shell::tls::{DevAuthority, ServerTls};
@@ -9,8 +10,8 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::adoption::Adoption;
 use crate::http::{PublicState, public_router};
-use crate::table::FleetEntry;
 use crate::table::fixture::{entry, signer};
+use crate::table::{self, AnswerError, FleetEntry, Question};
 
 const STALE_AFTER: Duration = Duration::from_millis(20);
 
@@ -113,6 +114,55 @@ async fn a_peer_that_knows_less_or_whose_key_is_strange_changes_nothing() {
         assert_eq!(*table.get(&acme()).unwrap(), held);
         peer.finish().await;
     }
+}
+
+fn asked(held: &Table, device: Option<&str>) -> Result<Arc<str>, AnswerError> {
+    let question = Question {
+        fleet: acme(),
+        device: device.and_then(|device| DeviceId::new(device).ok()),
+        known_epoch: 0,
+        attached_hub: None,
+        last_connect_error: String::new(),
+    };
+    let answer = table::answer(held, &Adoption::new(), &question)?;
+    assert!(answer.stale);
+    Ok(answer.entry.jws.clone())
+}
+
+#[tokio::test]
+async fn a_fleet_that_devices_miss_after_a_refused_file_is_learnt_from_a_peer() {
+    let told = entry("acme", 2049, 2);
+    let peer = Peer::serving(told.clone()).await;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("table"), "hubshift-table 2\ntorn").unwrap();
+    let table = Table::boot(dir.path(), &signer(), STALE_AFTER);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(peer.peers_of(&table).run(cancel.clone()));
+    assert_eq!(asked(&table, Some("d-1")), Err(AnswerError::NotLoaded));
+    let is_answered = || {
+        let answer = asked(&table, Some("d-1"));
+        async move { answer.is_ok() }
+    };
+    assert!(hubshift_testkit::eventually(Duration::from_secs(20), is_answered).await);
+    assert_eq!(asked(&table, None), Ok(told.jws));
+    assert!(!table.is_loaded(), "one fleet is no table");
+    cancel.cancel();
+    running.await.unwrap();
+    peer.finish().await;
+}
+
+/// As peers ask: two concierges without tables must not keep each other asking.
+#[tokio::test]
+async fn a_question_that_names_no_device_is_not_carried_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = Table::boot(dir.path(), &signer(), STALE_AFTER);
+    assert!(asked(&table, None).is_err() && table.take_missing().is_empty());
+    assert!(asked(&table, Some("d-1")).is_err());
+    assert_eq!(table.take_missing(), [acme()].into());
+    table.serve(Vec::new()).await;
+    let unknown = Err(AnswerError::FleetNotFound(acme()));
+    assert_eq!(asked(&table, Some("d-1")), unknown);
+    assert!(table.take_missing().is_empty(), "the database has spoken");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod missing;
 mod plan;
 mod present;
 mod refresher;
+pub(crate) mod sample;
 mod snapshot;
 mod take;
 mod trust;

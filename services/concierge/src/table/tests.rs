@@ -3,6 +3,7 @@
 mod faulty;
 mod keys;
 mod never_lower;
+mod taken;
 
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::route::PrivateKey;
