@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::jws::{self, ROUTE_TYPE};
-use super::{MAX_ROUTE_LEN, PrivateKey, PublicKey, RouteClaims, RouteError, VERSION};
+use super::{KeyError, MAX_ROUTE_LEN, PrivateKey, PublicKey, RouteClaims, RouteError, VERSION};
 
 const KEY_SET_TYPE: &str = "hubshift-keys+jws";
 
@@ -58,9 +58,23 @@ impl Jwk {
             x: key.to_base64(),
         }
     }
+
+    fn is_ed25519(&self) -> bool {
+        self.kty == "OKP" && self.crv == "Ed25519"
+    }
 }
 
 impl PublicKey {
+    /// From a JWK of an Ed25519 key.
+    pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
+        let jwk: Jwk = serde_json::from_slice(json).map_err(|_| KeyError::Public)?;
+        if jwk.is_ed25519() {
+            Self::from_base64(&jwk.x)
+        } else {
+            Err(KeyError::Public)
+        }
+    }
+
     /// As a JWK, under its thumbprint.
     pub fn to_jwk(&self) -> Result<serde_json::Value, KeySetError> {
         serde_json::to_value(Jwk::of(&self.id(), self)).map_err(|_| KeySetError::Malformed)
@@ -124,25 +138,13 @@ impl KeySet {
         URL_SAFE_NO_PAD.encode(hash.finalize())
     }
 
-    /// Reads a JWK: the set of this key alone.
-    pub fn from_jwk(json: &[u8]) -> Result<Self, KeySetError> {
-        let jwk = serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
-        Self::from_document(Document {
-            keys: vec![jwk],
-            issued_at: None,
-        })
-    }
-
     /// Reads a JWKS. Keys of other kinds are passed over, as the standard asks.
     pub fn from_json(json: &[u8]) -> Result<Self, KeySetError> {
-        let document = serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
-        Self::from_document(document)
-    }
-
-    fn from_document(document: Document) -> Result<Self, KeySetError> {
+        let document: Document =
+            serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
         let mut keys = BTreeMap::new();
         for jwk in document.keys {
-            if jwk.kty == "OKP" && jwk.crv == "Ed25519" {
+            if jwk.is_ed25519() {
                 let key = PublicKey::from_base64(&jwk.x).map_err(|_| KeySetError::Malformed)?;
                 let id = if jwk.kid.is_empty() {
                     key.id()
