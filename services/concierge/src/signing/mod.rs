@@ -2,10 +2,10 @@
 //!
 //! Durable: a folder with `signing.pem` (Ed25519, PKCS #8; a secret) and, if given, `trusted.json`
 //! (a JWKS of other concierges' keys and of keys before and after this one), `recovery.pem` (the
-//! recovery key, where it is not kept offline; `key-set.last.jws` is what it signed last) or
-//! `key-set.jws` (a key set that was signed offline). Kept true: the key that signs is always in
-//! the set that is published; a set with other keys has a later date than the one before. The folder
-//! is read again when it changes, and what can't be used changes nothing.
+//! recovery key, where it is not kept offline) or `key-set.jws` (a key set that was signed offline);
+//! `key-set.last.jws` is the signed set that was published last. Kept true: the key that signs is
+//! always in the set that is published; a set with other keys has a later date than the one before.
+//! The folder is read again when it changes, and what can't be used changes nothing.
 
 mod files;
 mod folder;
