@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hubshift_shell::config::humane;
 use uuid::Uuid;
 
-use crate::commands::{adopt, backup, device, failover, fleet, hub, merge, metadata, sync};
+use crate::commands::{adopt, backup, device, failover, fleet, hub, keys, merge, metadata, sync};
 use crate::{demo, doctor, simulate, world};
 
 const EXAMPLES: &str = "\
@@ -111,6 +111,15 @@ pub(crate) enum Command {
     Merge(Group<merge::MergeCommand>),
     /// A solution's own documents
     Metadata(Group<metadata::MetadataCommand>),
+    /// Makes signing keys and signs the sets that devices trust, on any machine, without a service
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+
+        /// How to print [default: table]
+        #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+        output: Option<OutputFormat>,
+    },
     /// Prints a completion script for a shell
     #[command(
         after_help = "Example:\n  hubshift completion bash > /etc/bash_completion.d/hubshift"

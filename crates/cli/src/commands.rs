@@ -9,6 +9,7 @@ pub(crate) mod device;
 pub(crate) mod failover;
 pub(crate) mod fleet;
 pub(crate) mod hub;
+pub(crate) mod keys;
 pub(crate) mod merge;
 pub(crate) mod metadata;
 pub(crate) mod sync;

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command, OutputFormat};
-use crate::commands::operate;
+use crate::commands::{keys, operate};
 use crate::exit::CliError;
 use crate::output::Output;
 
@@ -64,6 +64,10 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Backup(group) => operate(group).await,
         Command::Merge(group) => operate(group).await,
         Command::Metadata(group) => operate(group).await,
+        Command::Keys { command, output } => {
+            let format = output.or(format).unwrap_or_default();
+            exit::of(keys::run(command, Output::new(format, false)), format)
+        }
         Command::Completion { shell } => {
             clap_complete::generate(
                 shell,

@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::{
-    Block, Folder, Up, blocks, grpcurl, paused, sh, start_postgres, stop_postgres, tag_past_us,
+    Block, Folder, PATIENCE, Up, blocks, grpcurl, paused, sh, start_postgres, stop_postgres,
+    tag_past_us, until,
 };
+use hubshift_domain::route::{KeySet, PublicKey};
 
 /// The longest blocks wait for a hub, and then follow a move.
 const DEADLINE: Duration = Duration::from_secs(240);
@@ -19,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(240);
 const DISPUTED: &str = "thermostat-0002";
 
 /// Every name that the page uses.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "before",
     "database-is-back",
     "database-is-down",
@@ -32,6 +34,7 @@ const NAMES: [&str; 13] = [
     "practise-east-returns",
     "practise-west-dies",
     "practise-west-returns",
+    "rotate-key",
     "west-dies",
 ];
 
@@ -123,6 +126,36 @@ fn a_move_whose_new_hub_died_is_taken_over_from() {
     up.until_ready("west");
     assert_eq!(up.json("fleet get")["debts"], serde_json::json!([]));
     up.hubshift("sync verify --wait").ok();
+    up.interrupt();
+}
+
+/// What any device is told.
+const ASK: &str = r#"
+port=$(sed -n 's/^public_listen = .*:\([0-9]*\).$/\1/p' .hubshift/config/concierge.toml)
+curl --fail --silent --show-error --cacert .hubshift/tls/concierge/ca.pem \
+    "https://localhost:$port/v1/fleets/acme/endpoint"
+"#;
+
+#[test]
+fn the_lines_of_a_key_rotation_work() {
+    let folder = Folder::new();
+    let up = Up::start(&folder, "--devices 12");
+    let route = || {
+        let told = sh(&folder, ASK, PATIENCE).ok().json();
+        told["route"].as_str().unwrap().to_owned()
+    };
+    let before = route();
+    play(&folder, "rotate-key");
+    let key = |name: &str| {
+        let jwk = std::fs::read(folder.root().join(name)).unwrap();
+        KeySet::new([PublicKey::from_jwk(&jwk).unwrap()])
+    };
+    let (old, new) = (key("old.jwk"), key("new.jwk"));
+    let before = old.verify(&before).unwrap();
+    let after = until("a route under the new key", PATIENCE, || {
+        new.verify(&route()).ok()
+    });
+    assert!(after.tells_the_same(&before));
     up.interrupt();
 }
 

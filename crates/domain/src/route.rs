@@ -11,6 +11,7 @@ mod jws;
 mod key;
 mod key_set;
 mod on_unreachable;
+mod seal;
 #[cfg(test)]
 mod tests;
 
@@ -21,3 +22,4 @@ pub use jws::{MAX_ROUTE_LEN, RouteError, sign};
 pub use key::{KeyError, PrivateKey, PublicKey};
 pub use key_set::{KeySet, KeySetError};
 pub use on_unreachable::{OnUnreachable, OnUnreachableError};
+pub use seal::SealKey;

@@ -49,8 +49,9 @@ pub struct Config {
     /// Where the table of routes and the signing keys are kept.
     pub data_dir: PathBuf,
     /// The public listeners of other concierges, `https://host:port`: asked for newer routes of the
-    /// fleets that are known here while the database is silent; one without a table on its disk
-    /// knows none. A list with this concierge in it does no harm.
+    /// fleets that are known here while the database is silent, and for fleets that devices ask for
+    /// and that a table without a database does not hold. A list with this concierge in it does no
+    /// harm.
     #[serde(default)]
     pub peers: Vec<String>,
     /// The authorities that may have signed their certificates; `https` needs it.
@@ -95,6 +96,10 @@ pub struct Config {
     pub max_staleness: Duration,
     /// How many streams may watch fleets (`WatchFleet`) at this process.
     pub max_watchers: usize,
+    /// How long devices are still answered after the process is told to stop, while `/readyz` and
+    /// the health check say that they are to be sent elsewhere.
+    #[serde(default, with = "humane")]
+    pub drain: Duration,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,

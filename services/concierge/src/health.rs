@@ -1,5 +1,6 @@
-//! What each listener says of itself: the public one serves as long as there is a table, the
-//! operator one as long as there is a database that fits this binary.
+//! What each listener says of itself: the public one serves as long as there is a table and the
+//! process is not about to stop, the operator one as long as there is a database that fits this
+//! binary. Neither waits for the other: a database that hangs takes nothing from the public side.
 
 use std::time::Duration;
 
@@ -30,15 +31,27 @@ pub(crate) struct Watch {
 impl Watch {
     /// Looks again and again.
     pub(crate) async fn run(self, cancel: CancellationToken) {
-        loop {
-            let usable = self.look().await;
-            self.say(self.table.is_loaded(), usable);
-            tokio::select! {
-                () = cancel.cancelled() => break,
-                () = tokio::time::sleep(LOOK) => {}
-            }
+        let looking = futures::future::join(self.follow_table(), self.follow_database());
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            _never = looking => {}
         }
-        self.say(false, false);
+        self.say_public(false);
+        self.say_operator(false);
+    }
+
+    async fn follow_table(&self) {
+        loop {
+            self.say_public(self.table.is_offered());
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn follow_database(&self) {
+        loop {
+            self.say_operator(self.look().await);
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     async fn look(&self) -> bool {
@@ -51,10 +64,13 @@ impl Watch {
         }
     }
 
-    fn say(&self, loaded: bool, usable: bool) {
+    fn say_public(&self, offered: bool) {
         for name in [endpoint_service_server::SERVICE_NAME, ""] {
-            self.public.set_serving(name, loaded);
+            self.public.set_serving(name, offered);
         }
+    }
+
+    fn say_operator(&self, usable: bool) {
         let names = [
             fleet_service_server::SERVICE_NAME,
             failover_service_server::SERVICE_NAME,
@@ -63,5 +79,50 @@ impl Watch {
         for name in names {
             self.operator.set_serving(name, usable);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hubshift_testkit::eventually;
+
+    use super::*;
+    use crate::table::fixture::{entry, signer};
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Takes connections, and never says a word.
+    async fn hung_database() -> (tokio::net::TcpListener, PgPool) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("postgres://nobody@127.0.0.1:{port}/nothing");
+        (listener, PgPool::connect_lazy(&url).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_database_that_hangs_keeps_the_public_side_from_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = Table::boot(dir.path(), &signer(), Duration::from_secs(5));
+        let (_listener, pool) = hung_database().await;
+        let public = Health::new();
+        let watch = Watch {
+            public: public.clone(),
+            operator: Health::new(),
+            table: table.clone(),
+            pool,
+            fit: Fit::default(),
+        };
+        let cancel = CancellationToken::new();
+        let running = tokio::spawn(watch.run(cancel.clone()));
+        let is_serving = |expected: bool| {
+            let public = public.clone();
+            move || std::future::ready(public.is_serving("") == expected)
+        };
+        table.serve(vec![entry("acme", 1024, 1)]).await;
+        assert!(eventually(SOON, is_serving(true)).await);
+        table.leave();
+        assert!(eventually(SOON, is_serving(false)).await);
+        cancel.cancel();
+        running.await.unwrap();
     }
 }

@@ -19,6 +19,8 @@ mod signing;
 mod start;
 mod store;
 mod table;
+#[doc(hidden)]
+pub mod testing;
 mod workflows;
 
 pub use config::Config;

@@ -1,14 +1,16 @@
 //! Other concierges: while the database is silent, what they serve may be newer than what lies on
-//! the disk of this one.
+//! the disk of this one; and they may know fleets that this one does not, whose table was refused.
 //!
 //! Nothing here is durable. Kept true: a peer's word counts for no more than a device's, a route
 //! with a trusted signature, and a higher epoch alone replaces a lower one. No device waits for a
-//! peer: they are asked on the side, and their silence changes nothing.
+//! peer: they are asked on the side, and their silence changes nothing. Nobody can list the fleets
+//! of a peer: it is asked for one that a device has named, at most once a second.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{self, TryStreamExt as _};
 use hubshift_domain::id::FleetId;
 use hubshift_shell::tls::{ClientTls, TlsError};
 use reqwest::{Client, Url, redirect};
@@ -16,10 +18,14 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::signing::Signer;
-use crate::table::{Table, present};
+use crate::table::{Table, take};
 
 /// A peer that takes longer is passed over until the next round.
 const LIMIT: Duration = Duration::from_secs(2);
+/// No peer is asked for the same missing fleet more often.
+const PACE: Duration = Duration::from_secs(1);
+/// Requests to a peer at once.
+const AT_ONCE: usize = 16;
 /// No answer is longer, bytes: it is a route and a little advice.
 const MAX_ANSWER: usize = 16 * 1024;
 
@@ -40,10 +46,12 @@ pub(crate) enum PeersError {
     Client(#[source] reqwest::Error),
 }
 
-/// The part of an answer that is believed once it is verified.
+/// The part of an answer that counts: the route once it is verified, the rest within bounds.
 #[derive(Deserialize)]
 struct Answer {
     route: String,
+    #[serde(default)]
+    poll_after_ms: Option<u64>,
 }
 
 /// Asks other concierges.
@@ -71,53 +79,79 @@ impl Peers {
         })
     }
 
-    /// Asks them at once, and again and again while the database is silent, until cancelled.
+    /// Follows them until cancelled.
     pub(crate) async fn run(self, cancel: CancellationToken) {
         if self.urls.is_empty() {
             return;
         }
+        let work = futures::future::join(self.follow(), self.fetch());
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            _never = work => {}
+        }
+    }
+
+    /// Asks for what is known here, at once, and again and again while the database is silent.
+    async fn follow(&self) {
         let pause = self.table.stale_after();
         loop {
             if self.table.load().is_stale(pause) {
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = self.ask() => {}
-                }
+                self.ask().await;
             }
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Asks for what devices miss, as soon as they do, until the database said what there is.
+    async fn fetch(&self) {
+        loop {
+            self.table.missed().await;
+            let fleets: Vec<FleetId> = self.table.take_missing().into_iter().collect();
+            if !self.table.load().is_whole() {
+                self.ask_for(&fleets).await;
             }
+            tokio::time::sleep(PACE).await;
         }
     }
 
     /// Asks all of them at once for every fleet that is known here.
     async fn ask(&self) {
         let fleets: Vec<FleetId> = self.table.load().fleets.keys().cloned().collect();
-        let asking = self.urls.iter().map(|peer| self.ask_one(peer, &fleets));
+        self.ask_for(&fleets).await;
+    }
+
+    async fn ask_for(&self, fleets: &[FleetId]) {
+        let asking = self.urls.iter().map(|peer| self.ask_one(peer, fleets));
         futures::future::join_all(asking).await;
     }
 
     async fn ask_one(&self, peer: &str, fleets: &[FleetId]) {
-        for fleet in fleets {
-            let route = match self.route(peer, fleet).await {
-                Ok(Some(route)) => route,
-                Ok(None) => continue,
-                // It would keep the other fleets waiting too.
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::debug!(peer, error, "a peer does not answer");
-                    return;
-                }
-            };
-            if let Err(error) = present(&self.table, &self.signer, fleet, &route).await {
-                tracing::debug!(peer, %fleet, %error, "a peer's route is passed over");
-            }
+        let fleets: Vec<_> = fleets.iter().cloned().map(Ok).collect();
+        let asked = stream::iter(fleets).try_for_each_concurrent(AT_ONCE, |fleet| async move {
+            self.learn(peer, &fleet).await
+        });
+        // One that does not answer would keep the other fleets waiting too.
+        if let Err(error) = asked.await {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(peer, error, "a peer does not answer");
         }
     }
 
-    /// The route that the peer serves; `None` when it serves none, or something else.
-    async fn route(&self, peer: &str, fleet: &FleetId) -> Result<Option<String>, reqwest::Error> {
+    async fn learn(&self, peer: &str, fleet: &FleetId) -> Result<(), reqwest::Error> {
+        let Some(answer) = self.answer(peer, fleet).await? else {
+            return Ok(());
+        };
+        let poll_after = answer.poll_after_ms.map(Duration::from_millis);
+        let taken = take(&self.table, &self.signer, fleet, &answer.route, poll_after);
+        if let Err(error) = taken.await {
+            tracing::debug!(peer, %fleet, %error, "a peer's route is passed over");
+        }
+        Ok(())
+    }
+
+    /// What the peer serves; `None` when it serves nothing, or something else. No device is named:
+    /// a peer that does not know the fleet either does not ask others for it.
+    async fn answer(&self, peer: &str, fleet: &FleetId) -> Result<Option<Answer>, reqwest::Error> {
         let url = format!("{peer}/v1/fleets/{fleet}/endpoint");
         let mut response = self.http.get(url).send().await?;
         if !response.status().is_success() {
@@ -130,8 +164,7 @@ impl Peers {
             }
             body.extend_from_slice(&part);
         }
-        let answer = serde_json::from_slice(&body).ok();
-        Ok(answer.map(|Answer { route }| route))
+        Ok(serde_json::from_slice(&body).ok())
     }
 }
 

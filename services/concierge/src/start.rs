@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::table::Table;
 use listeners::Listeners;
 use parts::Parts;
 
@@ -66,7 +67,8 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
     }
     let parts = Parts::make(&config)?;
     let listeners = Listeners::open(&config)?;
-    let tasks = Tasks::new(cancel.child_token());
+    let tasks = Tasks::new(CancellationToken::new());
+    let table = parts.table();
     let (public_addr, operator_addr, admin_addr) = listeners.addresses()?;
     listeners.serve(&config, &parts, &tasks);
     parts.work(&config, &tasks);
@@ -74,8 +76,36 @@ pub async fn start(config: Config, cancel: CancellationToken) -> anyhow::Result<
         public_addr,
         operator_addr,
         admin_addr,
-        task: tokio::spawn(tasks.finish(cancel, GRACE)),
+        task: tokio::spawn(stop(tasks, table, cancel, config.drain)),
     })
+}
+
+/// Waits until somebody wants the process to stop, tells probes, answers devices for as long as
+/// they take to go elsewhere, and stops. A listener that broke stops it at once.
+async fn stop(
+    tasks: Tasks,
+    table: Table,
+    asked: CancellationToken,
+    drain: Duration,
+) -> anyhow::Result<()> {
+    let stop = tasks.token();
+    tokio::select! {
+        () = asked.cancelled() => {}
+        () = stop.cancelled() => {}
+    }
+    table.leave();
+    if !drain.is_zero() && !stop.is_cancelled() {
+        tracing::info!(
+            ?drain,
+            "devices are sent elsewhere, and answered until then"
+        );
+        tokio::select! {
+            () = tokio::time::sleep(drain) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    stop.cancel();
+    tasks.finish(asked, GRACE).await
 }
 
 fn unusable<E: Into<anyhow::Error>>(what: &'static str) -> impl Fn(E) -> StartError {

@@ -11,6 +11,8 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
+use super::SealKey;
+
 /// Why a key can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -64,6 +66,12 @@ impl PrivateKey {
     /// What verifies its signatures.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.key.verifying_key())
+    }
+
+    /// A secret of its own for what the key's holder keeps for itself; `purpose` keeps seals of
+    /// different things apart.
+    pub fn seal_key(&self, purpose: &str) -> SealKey {
+        SealKey::derive(self.key.as_bytes(), purpose)
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {

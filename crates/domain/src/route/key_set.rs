@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::jws::{self, ROUTE_TYPE};
-use super::{MAX_ROUTE_LEN, PrivateKey, PublicKey, RouteClaims, RouteError, VERSION};
+use super::{KeyError, MAX_ROUTE_LEN, PrivateKey, PublicKey, RouteClaims, RouteError, VERSION};
 
 const KEY_SET_TYPE: &str = "hubshift-keys+jws";
 
@@ -44,6 +47,38 @@ struct Jwk {
     kid: String,
     #[serde(default)]
     x: String,
+}
+
+impl Jwk {
+    fn of(kid: &str, key: &PublicKey) -> Self {
+        Self {
+            kty: "OKP".into(),
+            crv: "Ed25519".into(),
+            kid: kid.to_owned(),
+            x: key.to_base64(),
+        }
+    }
+
+    fn is_ed25519(&self) -> bool {
+        self.kty == "OKP" && self.crv == "Ed25519"
+    }
+}
+
+impl PublicKey {
+    /// From a JWK of an Ed25519 key.
+    pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
+        let jwk: Jwk = serde_json::from_slice(json).map_err(|_| KeyError::Public)?;
+        if jwk.is_ed25519() {
+            Self::from_base64(&jwk.x)
+        } else {
+            Err(KeyError::Public)
+        }
+    }
+
+    /// As a JWK, under its thumbprint.
+    pub fn to_jwk(&self) -> Result<serde_json::Value, KeySetError> {
+        serde_json::to_value(Jwk::of(&self.id(), self)).map_err(|_| KeySetError::Malformed)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,13 +121,30 @@ impl KeySet {
         self.keys.contains_key(kid)
     }
 
+    /// The ids of its keys.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
+    /// Tells sets of other keys apart: equal for the same keys under the same ids, whatever their
+    /// date.
+    pub fn id(&self) -> String {
+        let mut hash = Sha256::new();
+        for (kid, key) in &self.keys {
+            hash.update((kid.len() as u64).to_be_bytes());
+            hash.update(kid.as_bytes());
+            hash.update(key.to_base64().as_bytes());
+        }
+        URL_SAFE_NO_PAD.encode(hash.finalize())
+    }
+
     /// Reads a JWKS. Keys of other kinds are passed over, as the standard asks.
     pub fn from_json(json: &[u8]) -> Result<Self, KeySetError> {
         let document: Document =
             serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
         let mut keys = BTreeMap::new();
         for jwk in document.keys {
-            if jwk.kty == "OKP" && jwk.crv == "Ed25519" {
+            if jwk.is_ed25519() {
                 let key = PublicKey::from_base64(&jwk.x).map_err(|_| KeySetError::Malformed)?;
                 let id = if jwk.kid.is_empty() {
                     key.id()
@@ -116,12 +168,7 @@ impl KeySet {
         let keys = self
             .keys
             .iter()
-            .map(|(kid, key)| Jwk {
-                kty: "OKP".into(),
-                crv: "Ed25519".into(),
-                kid: kid.clone(),
-                x: key.to_base64(),
-            })
+            .map(|(kid, key)| Jwk::of(kid, key))
             .collect();
         let document = Document {
             keys,
@@ -168,19 +215,30 @@ impl KeySet {
     }
 }
 
+impl RouteClaims {
+    /// Reads the claims of a signed route without verifying it: for a route that was verified
+    /// before, or will be.
+    pub fn from_unverified(token: &str) -> Result<Self, RouteError> {
+        read_claims(&jws::payload(token)?)
+    }
+}
+
 fn read_claims(payload: &[u8]) -> Result<RouteClaims, RouteError> {
+    match serde_json::from_slice::<RouteClaims>(payload) {
+        Ok(claims) if claims.v == VERSION && !claims.endpoints.is_empty() => Ok(claims),
+        _ => Err(problem(payload)),
+    }
+}
+
+/// Why a payload holds no claims that this code reads. Claims of another version may look quite
+/// different.
+fn problem(payload: &[u8]) -> RouteError {
     #[derive(Deserialize)]
     struct Versioned {
         v: u64,
     }
-    let Versioned { v } = serde_json::from_slice(payload).map_err(|_| RouteError::Claims)?;
-    if v != u64::from(VERSION) {
-        return Err(RouteError::Version(v));
-    }
-    let claims: RouteClaims = serde_json::from_slice(payload).map_err(|_| RouteError::Claims)?;
-    if claims.endpoints.is_empty() {
-        Err(RouteError::Claims)
-    } else {
-        Ok(claims)
+    match serde_json::from_slice(payload) {
+        Ok(Versioned { v }) if v != u64::from(VERSION) => RouteError::Version(v),
+        _ => RouteError::Claims,
     }
 }

@@ -229,6 +229,35 @@ fn a_key_set_survives_json_and_passes_over_other_keys() {
     assert!(read.contains(key().id()));
 }
 
+#[test]
+fn a_sets_id_follows_its_keys_and_not_its_date() {
+    let both = KeySet::new([key().public(), PrivateKey::from_seed(&[3; 32]).public()]);
+    assert_eq!(both.id(), both.clone().issued_at(now()).id());
+    assert_ne!(both.id(), keys().id());
+    assert_eq!(both.kids().count(), 2);
+}
+
+#[test]
+fn a_key_survives_its_jwk() {
+    let jwk = key().public().to_jwk().unwrap();
+    assert_eq!(jwk["kid"], key().id());
+    let read = PublicKey::from_jwk(jwk.to_string().as_bytes());
+    assert_eq!(read, Ok(key().public()));
+    let foreign = serde_json::json!({"kty": "RSA", "n": "AQAB"}).to_string();
+    for foreign in [foreign.as_bytes(), b"{}", b"x"] {
+        assert_eq!(PublicKey::from_jwk(foreign), Err(KeyError::Public));
+    }
+}
+
+#[test]
+fn claims_are_read_back_without_a_key() {
+    let claims = route(2049, 7);
+    let stranger = PrivateKey::from_seed(&[2; 32]);
+    let token = sign(&claims, &stranger).unwrap();
+    assert_eq!(RouteClaims::from_unverified(&token), Ok(claims));
+    assert!(RouteClaims::from_unverified("a.b.c").is_err());
+}
+
 /// The example of docs/route.md was made by another implementation.
 #[test]
 fn the_documented_example_verifies() {

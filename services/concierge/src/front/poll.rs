@@ -48,8 +48,15 @@ impl PublicState {
     ) -> Result<T, Status> {
         let snapshot = self.table.load();
         let stale = snapshot.is_stale_at(now, self.table.stale_after());
-        let answer = table::answer(&snapshot, stale, &self.adoption, asked)?;
-        Ok(words(&answer))
+        match table::answer(&snapshot, stale, &self.adoption, asked) {
+            Ok(answer) => Ok(words(&answer)),
+            Err(refusal) => {
+                if let Some(fleet) = asked.missed(&snapshot) {
+                    self.table.miss(&fleet);
+                }
+                Err(refusal)
+            }
+        }
     }
 }
 

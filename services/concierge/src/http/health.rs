@@ -1,7 +1,9 @@
 //! `GET /healthz` and `/readyz`, for the probes of DNS redirection and of orchestrators.
 //!
-//! 200 as long as devices can be answered, which takes a table and not a database; 503 before. The
-//! body is for people.
+//! `/healthz`: 200 as long as devices can be answered, which takes a table and not a database; 503
+//! before. `/readyz`: the same, but 503 as soon as the process is told to stop, while devices are
+//! still answered for as long as `drain` says: a probe sends them elsewhere meanwhile. The body is
+//! for people.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,6 +17,8 @@ use crate::table::rfc3339;
 #[derive(Serialize)]
 struct Body {
     serving: bool,
+    /// Whether this process is about to stop.
+    leaving: bool,
     fleets: usize,
     /// When the database was last heard of; empty when it never was.
     as_of: String,
@@ -22,10 +26,20 @@ struct Body {
 }
 
 /// Says whether devices can be answered.
-pub(super) async fn get(State(state): State<PublicState>) -> Response {
+pub(super) async fn live(State(state): State<PublicState>) -> Response {
+    response(&state, state.table.is_loaded())
+}
+
+/// Says whether devices are to be sent here.
+pub(super) async fn ready(State(state): State<PublicState>) -> Response {
+    response(&state, state.table.is_offered())
+}
+
+fn response(state: &PublicState, is_well: bool) -> Response {
     let snapshot = state.table.load();
     let body = Body {
         serving: snapshot.is_loaded,
+        leaving: snapshot.is_loaded && !state.table.is_offered(),
         fleets: snapshot.fleets.len(),
         as_of: if snapshot.is_loaded {
             rfc3339(snapshot.as_of)
@@ -34,7 +48,7 @@ pub(super) async fn get(State(state): State<PublicState>) -> Response {
         },
         stale: snapshot.is_stale(state.table.stale_after()),
     };
-    let status = match body.serving {
+    let status = match is_well {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };

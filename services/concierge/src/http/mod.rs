@@ -43,8 +43,8 @@ pub(crate) fn public_router(state: PublicState, health: Health) -> Router {
     let http = Router::new()
         .route("/v1/fleets/{fleet}/route", post(present::post))
         .route("/.well-known/hubshift/keys", get(keys::get))
-        .route("/healthz", get(health::get))
-        .route("/readyz", get(health::get))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(error::panicked))
         .with_state(state.clone());

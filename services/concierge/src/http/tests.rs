@@ -1,5 +1,7 @@
 //! The public listener over a real connection, with no database anywhere.
 
+mod evidence;
+
 use hubshift_api::fault;
 use hubshift_api::pb::concierge::endpoint_service_client::EndpointServiceClient;
 use hubshift_api::pb::concierge::fleet_service_client::FleetServiceClient;

@@ -1,5 +1,6 @@
 //! A concierge without a database, and another one that knows more.
 
+use hubshift_api::fault;
 use hubshift_domain::route::{self, PrivateKey};
 use hubshift_shell::tls::{DevAuthority, ServerTls};
 use tempfile::TempDir;
@@ -9,7 +10,7 @@ use crate::adoption::Adoption;
 use crate::front::world::{Listener, front};
 use crate::http::PublicState;
 use crate::table::FleetEntry;
-use crate::table::fixture::{entry, signer};
+use crate::table::fixture::{self, entry, signer};
 
 const STALE_AFTER: Duration = Duration::from_millis(20);
 
@@ -104,6 +105,49 @@ async fn a_peer_that_knows_less_or_whose_key_is_strange_changes_nothing() {
         assert_eq!(*table.get(&acme()).unwrap(), held);
         peer.finish().await;
     }
+}
+
+/// The route that a device is told, or why it is told none.
+fn asked(held: &Table, device: &str) -> Result<String, String> {
+    let answer = fixture::ask(held, device).map_err(|refused| fault::reason(&refused))?;
+    assert!(answer.stale);
+    Ok(answer.route)
+}
+
+#[tokio::test]
+async fn a_fleet_that_devices_miss_after_a_refused_file_is_learnt_from_a_peer() {
+    let told = entry("acme", 2049, 2);
+    let peer = Peer::serving(told.clone()).await;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("table"), "hubshift-table 2\ntorn").unwrap();
+    let table = Table::boot(dir.path(), &signer(), STALE_AFTER);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(peer.peers_of(&table).run(cancel.clone()));
+    assert_eq!(asked(&table, "d-1"), Err("NOT_READY".to_owned()));
+    let is_answered = || {
+        let answer = asked(&table, "d-1");
+        async move { answer.is_ok() }
+    };
+    assert!(hubshift_testkit::eventually(Duration::from_secs(20), is_answered).await);
+    assert_eq!(asked(&table, ""), Ok(told.jws.to_string()));
+    assert!(!table.is_loaded(), "one fleet is no table");
+    cancel.cancel();
+    running.await.unwrap();
+    peer.finish().await;
+}
+
+/// As peers ask: two concierges without tables must not keep each other asking.
+#[tokio::test]
+async fn a_question_that_names_no_device_is_not_carried_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = Table::boot(dir.path(), &signer(), STALE_AFTER);
+    assert!(asked(&table, "").is_err() && table.take_missing().is_empty());
+    assert!(asked(&table, "d-1").is_err());
+    assert_eq!(table.take_missing(), [acme()].into());
+    table.serve(Vec::new()).await;
+    let unknown = "FLEET_NOT_FOUND".to_owned();
+    assert_eq!(asked(&table, "d-1"), Err(unknown));
+    assert!(table.take_missing().is_empty(), "the database has spoken");
 }
 
 #[tokio::test]

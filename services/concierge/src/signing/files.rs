@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use hubshift_domain::route::{KeySet, KeySetError, PrivateKey};
+use sha2::{Digest, Sha256};
 
 use super::SigningError;
 
@@ -18,7 +19,7 @@ pub(crate) struct SigningFiles {
     pub(crate) recovery: PathBuf,
     /// A key set that the recovery key signed offline; optional.
     pub(crate) signed: PathBuf,
-    /// The key set that the recovery key signed here last; written by the concierge.
+    /// The signed key set that was published last; written by the concierge.
     pub(crate) published: PathBuf,
     /// Whether to make a signing key when there is none.
     pub(crate) create_key: bool,
@@ -37,10 +38,24 @@ impl SigningFiles {
         }
     }
 
-    pub(super) fn signing_key(&self) -> Result<PrivateKey, SigningError> {
+    /// What an operator's files are right now. What the concierge writes by itself is no part of it.
+    pub(super) fn stamp(&self) -> Result<[u8; 32], SigningError> {
+        let mut hash = Sha256::new();
+        for path in [&self.key, &self.trusted, &self.recovery, &self.signed] {
+            let content = read(path)?;
+            hash.update([u8::from(content.is_some())]);
+            let content = content.unwrap_or_default();
+            hash.update((content.len() as u64).to_be_bytes());
+            hash.update(content.as_bytes());
+        }
+        Ok(hash.finalize().into())
+    }
+
+    /// The key that signs; a missing one is made if `may_create` and the files allow it.
+    pub(super) fn signing_key(&self, may_create: bool) -> Result<PrivateKey, SigningError> {
         match private_key(&self.key)? {
             Some(key) => Ok(key),
-            None if self.create_key => {
+            None if self.create_key && may_create => {
                 create(&self.key)?;
                 // Another process may have been first: what lies there now is the key.
                 private_key(&self.key)?.ok_or_else(|| SigningError::NoKey(self.key.clone()))
@@ -62,27 +77,18 @@ impl SigningFiles {
             .map_err(key_set(&self.trusted))
     }
 
-    /// The key set that was signed offline, whose keys join the trusted ones. It must hold the key
-    /// that signs here. Whether the recovery key signed it, devices find out: it isn't here.
-    pub(super) fn signed(
-        &self,
-        kid: &str,
-        trusted: &mut KeySet,
-    ) -> Result<Option<String>, SigningError> {
+    /// The key set that was signed offline. Whether the recovery key signed it, devices find out:
+    /// it isn't here.
+    pub(super) fn signed(&self) -> Result<Option<(String, KeySet)>, SigningError> {
         let Some(token) = read(&self.signed)? else {
             return Ok(None);
         };
         let token = token.trim().to_owned();
         let set = KeySet::from_unverified(&token).map_err(key_set(&self.signed))?;
-        if !set.contains(kid) {
-            let (path, kid) = (self.signed.clone(), kid.to_owned());
-            return Err(SigningError::NotInSet { path, kid });
-        }
-        trusted.extend(&set);
-        Ok(Some(token))
+        Ok(Some((token, set)))
     }
 
-    /// What was signed here last. Nobody else writes it: it is read without a key, so that its date
+    /// What was published last. Nobody else writes it: it is read without a key, so that its date
     /// counts under another recovery key too.
     pub(super) fn published(&self) -> Result<Option<(String, KeySet)>, SigningError> {
         let Some(token) = read(&self.published)? else {

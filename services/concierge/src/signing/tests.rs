@@ -134,3 +134,97 @@ fn a_set_signed_offline_must_hold_the_key_that_signs() {
     std::fs::write(&path, format!("{whole}\n")).unwrap();
     assert_eq!(json(&open(dir.path()).unwrap())["signed"], whole.as_str());
 }
+
+fn write_key(dir: &Path, seed: u8) -> PrivateKey {
+    let key = PrivateKey::from_seed(&[seed; 32]);
+    std::fs::write(dir.join("signing.pem"), key.to_pem().unwrap()).unwrap();
+    key
+}
+
+fn write_set(dir: &Path, keys: &[&PrivateKey], day: i64) -> String {
+    let recovery = PrivateKey::from_seed(&[9; 32]);
+    let date = OffsetDateTime::UNIX_EPOCH + time::Duration::days(day);
+    let set = KeySet::new(keys.iter().map(|key| key.public())).issued_at(date);
+    let token = set.sign(&recovery).unwrap();
+    std::fs::write(dir.join("key-set.jws"), &token).unwrap();
+    token
+}
+
+fn look(signer: &Signer) -> bool {
+    signer.look(OffsetDateTime::UNIX_EPOCH + time::Duration::days(10))
+}
+
+/// The four steps of docs/runbook.md, with nothing restarted.
+#[test]
+fn keys_rotate_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = write_key(dir.path(), 1);
+    write_set(dir.path(), &[&old], 1);
+    let signer = open(dir.path()).unwrap();
+    assert!(!look(&signer), "nothing changed");
+    let first = signer.seal();
+
+    let new = PrivateKey::from_seed(&[2; 32]);
+    let both = write_set(dir.path(), &[&old, &new], 2);
+    assert!(look(&signer));
+    assert_eq!(json(&signer)["signed"], both.as_str());
+    assert_eq!(signer.public(), old.public());
+    assert!(!signer.seal().is(&first));
+
+    write_key(dir.path(), 2);
+    assert!(look(&signer) && !look(&signer));
+    assert_eq!(signer.public(), new.public());
+
+    write_set(dir.path(), &[&new], 3);
+    assert!(look(&signer));
+    let set = KeySet::from_json(&signer.key_set_document()).unwrap();
+    assert!(set.contains(new.id()) && !set.contains(old.id()));
+}
+
+#[test]
+fn files_that_can_not_be_used_change_nothing_until_they_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = write_key(dir.path(), 1);
+    let before = write_set(dir.path(), &[&old], 5);
+    let signer = open(dir.path()).unwrap();
+    let path = dir.path().join("signing.pem");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    for broken in [&whole[..whole.len() / 2], "", "not a key"] {
+        std::fs::write(&path, broken).unwrap();
+        assert!(!look(&signer));
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert!(!look(&signer) && !path.exists(), "none is made");
+    write_key(dir.path(), 2);
+    assert!(!look(&signer), "the set lacks the key");
+    std::fs::write(&path, &whole).unwrap();
+    write_set(dir.path(), &[&old], 4);
+    assert!(!look(&signer), "the set is older");
+    assert_eq!(signer.public(), old.public());
+    assert_eq!(json(&signer)["signed"], before.as_str());
+    let refused = open(dir.path()).unwrap_err().to_string();
+    assert!(refused.contains("1970-01-05"), "{refused}");
+    let later = write_set(dir.path(), &[&old], 6);
+    assert!(look(&signer));
+    assert_eq!(json(&signer)["signed"], later.as_str());
+}
+
+#[test]
+fn a_set_that_nobody_signed_never_goes_back_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let signer = Signer::open(
+        &SigningFiles::in_dir(dir.path()),
+        OffsetDateTime::UNIX_EPOCH + time::Duration::days(20),
+    )
+    .unwrap();
+    let date = |signer: &Signer| {
+        let set = KeySet::from_json(&signer.key_set_document()).unwrap();
+        set.issue_time().unwrap()
+    };
+    let first = date(&signer);
+    let other = PrivateKey::from_seed(&[3; 32]);
+    let trusted = KeySet::new([other.public()]).to_json().unwrap();
+    std::fs::write(dir.path().join("trusted.json"), trusted.to_string()).unwrap();
+    assert!(look(&signer), "ten days before");
+    assert_eq!(date(&signer), first + time::Duration::SECOND);
+}

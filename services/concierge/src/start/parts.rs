@@ -113,6 +113,11 @@ impl Parts {
         tasks.spawn("reconcilers", fit.while_fits(tasks.token(), reconcile));
     }
 
+    /// What devices are answered from.
+    pub(super) fn table(&self) -> Table {
+        self.app.table.clone()
+    }
+
     /// What devices reach.
     pub(super) fn public_front(&self, runtime: Handle) -> PublicFront {
         let state = PublicState {

@@ -116,6 +116,16 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// The fleet that a device asks for and that nobody here can know yet. Other concierges name no
+    /// device: without tables they would keep each other asking.
+    pub(crate) fn missed(&self, snapshot: &Snapshot) -> Option<FleetId> {
+        if snapshot.is_whole() || self.device().is_none() || !self.is_legal() {
+            return None;
+        }
+        let fleet = self.door.fleet(self.fleet).ok()?;
+        (!snapshot.fleets.contains_key(&fleet)).then_some(fleet)
+    }
+
     fn hint(&self, fleet: &FleetId) {
         if self.last_connect_error.is_empty() || !tracing::enabled!(tracing::Level::DEBUG) {
             return;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::Snapshot;
 use super::file::{self, FileError, TableFile};
+use crate::signing::Seal;
 
 /// How old the file's `as_of` may grow while nothing else changes.
 const SAVE_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
@@ -34,6 +35,8 @@ enum SaveError {
 /// The file, and whether it is what is served. Locked by whoever replaces the snapshot.
 pub(super) struct Disk {
     path: PathBuf,
+    /// What files are sealed with: of the keys that every held route was verified under.
+    seal: Arc<Seal>,
     /// Its lock goes along with a save, onto the thread that may hang: neither a caller that gave
     /// up nor one that was cancelled lets the next one write the same file.
     written: Arc<Mutex<Written>>,
@@ -51,18 +54,30 @@ pub(super) struct Written {
 
 impl Disk {
     /// Nothing saved yet by this process; `holds` is what was found.
-    pub(super) fn new(file: TableFile, holds: Snapshot) -> Self {
+    pub(super) fn new(file: TableFile, holds: Arc<Snapshot>, seal: Seal) -> Self {
         let path = file.path().to_owned();
         let written = Written {
             file,
-            holds: Arc::new(holds),
+            holds,
             saved: None,
         };
         Self {
             path,
+            seal: Arc::new(seal),
             written: Arc::new(Mutex::new(written)),
             is_behind: false,
         }
+    }
+
+    /// What files are sealed with.
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// Seals the next files with this one: every route that is saved from now on was verified under
+    /// its keys.
+    pub(super) fn reseal(&mut self, seal: Seal) {
+        self.seal = Arc::new(seal);
     }
 
     /// Saves what is to be served next, if there is a reason to. Returns within a second, and at
@@ -71,7 +86,7 @@ impl Disk {
         if self.is_behind && self.written.try_lock().is_err() {
             return;
         }
-        let saving = save(self.written.clone(), next.clone());
+        let saving = save(self.written.clone(), next.clone(), self.seal.clone());
         let outcome = timeout(LIMIT, saving).await;
         self.tell(outcome.unwrap_or(Err(SaveError::Hangs)));
     }
@@ -106,9 +121,9 @@ impl Written {
         self.saved.is_none_or(is_old) || self.holds.fleets != next.fleets
     }
 
-    fn save(&mut self, next: Arc<Snapshot>) -> Result<(), FileError> {
+    fn save(&mut self, next: Arc<Snapshot>, seal: &Seal) -> Result<(), FileError> {
         self.saved = None;
-        let written = file::encode(&next).and_then(|bytes| self.file.save(&bytes));
+        let written = file::encode(&next, seal).and_then(|bytes| self.file.save(&bytes));
         if let Err(error) = written {
             if next.rises_above(&self.holds) {
                 self.file.remove()?;
@@ -122,11 +137,15 @@ impl Written {
     }
 }
 
-async fn save(written: Arc<Mutex<Written>>, next: Arc<Snapshot>) -> Result<(), SaveError> {
+async fn save(
+    written: Arc<Mutex<Written>>,
+    next: Arc<Snapshot>,
+    seal: Arc<Seal>,
+) -> Result<(), SaveError> {
     let mut written: OwnedMutexGuard<Written> = written.lock_owned().await;
     if !written.is_due(&next) {
         return Ok(());
     }
-    let saved = spawn_blocking(move || written.save(next)).await;
+    let saved = spawn_blocking(move || written.save(next, &seal)).await;
     Ok(saved.map_err(SaveError::Stopped)??)
 }

@@ -1,19 +1,26 @@
 //! The table on disk: what a concierge serves when it starts without its database.
 //!
-//! Durable: one file, replaced whole by an atomic rename after it was synced. A first line names
-//! format and version, a second one the SHA-256 of the rest. Kept true: a file that is cut short,
-//! altered or of another version is refused whole, never half-read.
+//! Durable: one file, replaced whole by an atomic rename after it was synced. Its first line names
+//! format and version: version 2 is written, version 1 is read. Kept true: a file that is cut
+//! short, altered or of another version is refused whole, never half-read.
 
-use std::io::Write as _;
+mod bytes;
+mod record;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod v1;
+mod v2;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 
-use super::{FleetEntry, Snapshot};
-
-const FORMAT: &str = "hubshift-table 1";
+use super::Snapshot;
+use crate::signing::Seal;
+pub(super) use storage::{FileSystem, Storage};
+pub(super) use v2::encode;
 
 /// Why a table file is refused.
 #[derive(Debug, thiserror::Error)]
@@ -25,39 +32,57 @@ pub(crate) enum FileError {
     #[error("the table file can't be read or written")]
     Io(#[source] std::io::Error),
     /// It is not of a format and version that this binary reads.
-    #[error("the table file is not of format `{FORMAT}`")]
+    #[error("the table file is not of format `hubshift-table 1` or `hubshift-table 2`")]
     Format,
     /// It was cut short or altered.
     #[error("the table file does not match its checksum")]
     Checksum,
     /// It is whole, and yet not a table.
     #[error("the table file holds no table")]
-    Content(#[source] serde_json::Error),
+    Json(#[source] serde_json::Error),
+    /// It is whole, and yet its fleets can't be read.
+    #[error("the table file holds no fleets that can be read")]
+    Record(#[source] bytes::Malformed),
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    as_of: OffsetDateTime,
-    fleets: Vec<&'a FleetEntry>,
+/// What a file held.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The table.
+    pub(super) snapshot: Snapshot,
+    /// Whether this concierge wrote it, under the keys that are trusted now: its routes were
+    /// verified then.
+    pub(super) is_vouched: bool,
 }
 
-#[derive(Deserialize)]
-struct Read {
-    as_of: OffsetDateTime,
-    fleets: Vec<FleetEntry>,
+impl Loaded {
+    /// No file, or none that is to be used.
+    pub(super) fn nothing() -> Self {
+        Self {
+            snapshot: Snapshot::empty(),
+            is_vouched: true,
+        }
+    }
 }
 
 /// Where the table is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct TableFile {
     path: PathBuf,
+    storage: Arc<dyn Storage>,
 }
 
 impl TableFile {
     /// The table file of a data folder.
     pub(crate) fn in_dir(dir: &Path) -> Self {
+        Self::on(dir, Arc::new(FileSystem))
+    }
+
+    /// The same, on something that stores files.
+    pub(super) fn on(dir: &Path, storage: Arc<dyn Storage>) -> Self {
         Self {
             path: dir.join("table"),
+            storage,
         }
     }
 
@@ -66,135 +91,88 @@ impl TableFile {
         &self.path
     }
 
-    /// Reads it.
-    pub(super) fn load(&self) -> Result<Snapshot, FileError> {
-        let bytes = std::fs::read(&self.path).map_err(|error| match error.kind() {
+    fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Reads it. `seal`: whose files need no signature check.
+    pub(super) fn load(&self, seal: &Seal) -> Result<Loaded, FileError> {
+        let read = self.storage.read(&self.path);
+        let bytes = read.map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => FileError::Missing,
             _ => FileError::Io(error),
         })?;
-        decode(&bytes)
+        decode(&bytes, seal)
     }
 
     /// Replaces it: after this returns, the new content survives a power cut.
     pub(super) fn save(&self, bytes: &[u8]) -> Result<(), FileError> {
-        let dir = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(dir).map_err(FileError::Io)?;
+        let storage = &self.storage;
+        storage.create_dir(self.dir()).map_err(FileError::Io)?;
         let aside = self
             .path
             .with_extension(format!("{}.new", std::process::id()));
-        let written = write(&aside, bytes)
-            .and_then(|()| std::fs::rename(&aside, &self.path))
-            .and_then(|()| std::fs::File::open(dir)?.sync_all());
+        let written = storage
+            .write(&aside, bytes)
+            .and_then(|()| storage.rename(&aside, &self.path))
+            .and_then(|()| storage.sync_dir(self.dir()));
         if written.is_err() {
             // What is left of it is of no use, and on a full disk it is in the way.
-            let _gone = std::fs::remove_file(&aside);
+            let _gone = storage.remove(&aside);
         }
         written.map_err(FileError::Io)
     }
 
-    /// Takes it away: no table is better than one with an older epoch.
+    /// Takes it away, for good: no table is better than one with an older epoch.
     pub(super) fn remove(&self) -> Result<(), FileError> {
-        match std::fs::remove_file(&self.path) {
+        match self.storage.remove(&self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::Io(error)),
-            _ => Ok(()),
+            _ => self.storage.sync_dir(self.dir()).map_err(FileError::Io),
         }
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = std::fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// The file's content.
-pub(super) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, FileError> {
-    let mut fleets: Vec<&FleetEntry> = snapshot.fleets.values().map(AsRef::as_ref).collect();
-    fleets.sort_by(|a, b| a.fleet_id.cmp(&b.fleet_id));
-    let written = Written {
-        as_of: snapshot.as_of,
-        fleets,
-    };
-    let body = serde_json::to_vec(&written).map_err(FileError::Content)?;
-    let mut bytes = format!("{FORMAT}\nsha256 {}\n", checksum(&body)).into_bytes();
-    bytes.extend_from_slice(&body);
-    Ok(bytes)
-}
-
-/// Reads the file's content.
-pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, FileError> {
-    let rest = bytes
-        .strip_prefix(FORMAT.as_bytes())
-        .and_then(|rest| rest.strip_prefix(b"\nsha256 "))
-        .ok_or(FileError::Format)?;
-    let (sum, rest) = rest.split_at_checked(64).ok_or(FileError::Checksum)?;
-    let body = rest.strip_prefix(b"\n").ok_or(FileError::Checksum)?;
-    if sum != checksum(body).as_bytes() {
-        return Err(FileError::Checksum);
+/// Reads the file's content. `seal`: whose files need no signature check.
+pub(super) fn decode(bytes: &[u8], seal: &Seal) -> Result<Loaded, FileError> {
+    match line(bytes) {
+        Some((v2::FORMAT, rest)) => v2::decode(rest, seal),
+        Some((v1::FORMAT, rest)) => Ok(Loaded {
+            snapshot: v1::decode(rest)?,
+            is_vouched: false,
+        }),
+        _ => Err(FileError::Format),
     }
-    let read: Read = serde_json::from_slice(body).map_err(FileError::Content)?;
-    Ok(Snapshot::from_disk(read.fleets, read.as_of))
+}
+
+/// The first line without its end, and the rest.
+fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == b'\n')?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}
+
+/// A first line of a label and 64 hexadecimal digits: the digits, and the rest.
+fn labelled<'a>(bytes: &'a [u8], label: &[u8]) -> Result<(&'a [u8], &'a [u8]), FileError> {
+    line(bytes)
+        .and_then(|(line, rest)| Some((line.strip_prefix(label)?, rest)))
+        .filter(|(digits, _)| digits.len() == 64)
+        .ok_or(FileError::Checksum)
+}
+
+/// Whether this is the checksum of this content.
+fn matches(sum: &[u8], body: &[u8]) -> bool {
+    sum == checksum(body).as_bytes()
 }
 
 fn checksum(body: &[u8]) -> String {
-    Sha256::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(body))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::fixture::entry;
-    use super::*;
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
-    fn table(epoch: u64) -> Snapshot {
-        let entries = vec![entry("acme", epoch, 1), entry("other", 1024, 1)];
-        Snapshot::of(entries, OffsetDateTime::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn a_table_survives_the_disk() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = TableFile::in_dir(&dir.path().join("data"));
-        assert!(matches!(file.load(), Err(FileError::Missing)));
-        for epoch in [1024, 2049] {
-            file.save(&encode(&table(epoch)).unwrap()).unwrap();
-            assert_eq!(file.load().unwrap().fleets, table(epoch).fleets);
-        }
-        let left: Vec<_> = std::fs::read_dir(dir.path().join("data"))
-            .unwrap()
-            .collect();
-        assert_eq!(left.len(), 1, "{left:?}");
-        file.remove().unwrap();
-        file.remove().unwrap();
-        assert!(matches!(file.load(), Err(FileError::Missing)));
-    }
-
-    #[test]
-    fn a_file_cut_at_any_byte_is_refused() {
-        let bytes = encode(&table(2049)).unwrap();
-        for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_err(), "cut at {length}");
-        }
-        assert!(decode(&bytes).is_ok());
-    }
-
-    #[test]
-    fn a_file_with_any_byte_altered_is_refused() {
-        let bytes = encode(&table(2049)).unwrap();
-        for at in 0..bytes.len() {
-            let mut altered = bytes.clone();
-            altered[at] ^= 1;
-            assert!(decode(&altered).is_err(), "altered at {at}");
-        }
-        assert!(decode(&[bytes.as_slice(), b" "].concat()).is_err());
-    }
-
-    #[test]
-    fn a_file_of_another_version_is_refused_as_such() {
-        let mut bytes = encode(&table(2049)).unwrap();
-        bytes[FORMAT.len() - 1] = b'2';
-        assert!(matches!(decode(&bytes), Err(FileError::Format)));
-    }
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    (0..digits.len()).step_by(2).map(byte).collect()
 }

@@ -1,15 +1,19 @@
 //! Entries for tests, under a key that every test knows.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hubshift_api::pb::concierge::GetEndpointResponse;
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::{HubState, RegistryMode};
 use hubshift_domain::id::{FleetId, HubId};
 use hubshift_domain::route::{self, OnUnreachable, PrivateKey};
 use time::OffsetDateTime;
+use tonic::Status;
 
-use super::{FleetEntry, FleetFacts, HubEntry};
+use super::{Asked, Door, FleetEntry, FleetFacts, HubEntry, Table};
+use crate::adoption::Adoption;
+use crate::http::PublicState;
 use crate::signing::Signer;
 
 /// The key that signs the fixtures' routes.
@@ -68,6 +72,24 @@ fn hub(index: u16, slug: &str, epoch: Epoch) -> HubEntry {
         call_deadline: Duration::from_secs(2),
         read_lag: Duration::ZERO,
     }
+}
+
+/// What the public listener answers a device of the fleet `acme`, or nobody in particular.
+pub(crate) fn ask(table: &Table, device: &str) -> Result<GetEndpointResponse, Status> {
+    let state = PublicState {
+        table: table.clone(),
+        signer: Arc::new(signer()),
+        adoption: Adoption::new(),
+    };
+    let asked = Asked {
+        door: Door::Http,
+        fleet: "acme",
+        device,
+        known_epoch: Ok(u64::MAX),
+        attached_hub: "",
+        last_connect_error: "",
+    };
+    state.answer(Instant::now(), &asked, |answer| answer.message())
 }
 
 /// The same with a signed route.

@@ -3,7 +3,8 @@
 //! Durable: the table file. Kept true: readers take one atomic load and no lock; what is served is
 //! on disk before it is served, so that not even a restart without a database lowers an epoch;
 //! where the disk fails, the older file is taken away rather than served later, and where it
-//! hangs, devices don't wait for it; a route under a key that is not trusted is never served.
+//! hangs, devices don't wait for it; a route under a key that is not trusted is never served nor
+//! saved.
 
 mod answer;
 mod disk;
@@ -12,14 +13,19 @@ mod entry;
 mod file;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod missing;
 mod plan;
 mod present;
 mod refresher;
+pub(crate) mod sample;
 mod snapshot;
+mod take;
 mod trust;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -31,13 +37,15 @@ pub(crate) use answer::{Answer, AnswerError, Asked, Door, answer, fleet};
 use disk::Disk;
 pub(crate) use encoded::rfc3339;
 pub(crate) use entry::{DebtEntry, EPOCH_FORGOTTEN, FleetEntry, FleetFacts, HubEntry};
-use file::{FileError, TableFile};
+use file::{FileError, Loaded, TableFile};
+use missing::Missing;
 pub(crate) use plan::Read;
 pub(crate) use present::present;
 pub(crate) use refresher::Refresher;
 pub(crate) use snapshot::Snapshot;
+pub(crate) use take::take;
 
-use crate::signing::Signer;
+use crate::signing::{Seal, Signer};
 
 /// A handle on the table; clones share it.
 #[derive(Clone)]
@@ -51,6 +59,8 @@ struct Shared {
     /// Held by whoever replaces the snapshot.
     disk: Mutex<Disk>,
     wanted: Notify,
+    missing: Missing,
+    is_leaving: AtomicBool,
     stale_after: Duration,
 }
 
@@ -68,30 +78,34 @@ impl Table {
     /// The table as it lies in `dir`, as far as `signer` trusts it; empty when nothing usable does.
     /// `stale_after`: how long the database may be silent before answers say so.
     pub(crate) fn boot(dir: &Path, signer: &Signer, stale_after: Duration) -> Self {
-        let file = TableFile::in_dir(dir);
-        let found = match file.load() {
-            Ok(snapshot) => snapshot,
-            Err(FileError::Missing) => Snapshot::empty(),
-            Err(error) => {
-                tracing::error!(
-                    path = %file.path().display(), error = &error as &dyn std::error::Error,
-                    "the table file is refused; waiting for the database"
-                );
-                Snapshot::empty()
-            }
+        Self::boot_from(TableFile::in_dir(dir), signer, stale_after)
+    }
+
+    fn boot_from(file: TableFile, signer: &Signer, stale_after: Duration) -> Self {
+        let seal = signer.seal();
+        let Loaded {
+            snapshot,
+            is_vouched,
+        } = found(&file, &seal);
+        let holds = Arc::new(snapshot);
+        let current = if is_vouched {
+            holds.clone()
+        } else {
+            Arc::new(trust::trusted(&holds, signer, OffsetDateTime::now_utc()))
         };
-        let snapshot = trust::trusted(found.clone(), signer, OffsetDateTime::now_utc());
-        if snapshot.is_loaded {
+        if current.is_loaded {
             tracing::info!(
-                fleets = snapshot.fleets.len(), as_of = %snapshot.as_of,
+                fleets = current.fleets.len(), as_of = %current.as_of, verified = !is_vouched,
                 "serving the table from disk until the database answers"
             );
         }
         let shared = Shared {
-            current: ArcSwap::from_pointee(snapshot),
-            revisions: watch::Sender::new(0),
-            disk: Mutex::new(Disk::new(file, found)),
+            revisions: watch::Sender::new(current.revision),
+            current: ArcSwap::new(current),
+            disk: Mutex::new(Disk::new(file, holds, seal)),
             wanted: Notify::new(),
+            missing: Missing::default(),
+            is_leaving: AtomicBool::new(false),
             stale_after,
         };
         Self {
@@ -140,6 +154,51 @@ impl Table {
         self.shared.wanted.notified().await;
     }
 
+    /// Whether devices are to be sent here: a table was read, and this process is not about to stop.
+    pub(crate) fn is_offered(&self) -> bool {
+        self.is_loaded() && !self.shared.is_leaving.load(Ordering::Relaxed)
+    }
+
+    /// This process is about to stop: devices are still answered, and sent elsewhere from now on.
+    pub(crate) fn leave(&self) {
+        self.shared.is_leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// A device asked for a fleet that is not here, and no database has said yet which fleets there
+    /// are: other concierges are asked, on the side. Never waits.
+    pub(crate) fn miss(&self, fleet: &FleetId) {
+        self.shared.missing.note(fleet);
+    }
+
+    /// Waits until a fleet was missed.
+    pub(crate) async fn missed(&self) {
+        self.shared.missing.any().await;
+    }
+
+    /// The fleets that were missed since the last time.
+    pub(crate) fn take_missing(&self) -> HashSet<FleetId> {
+        self.shared.missing.take()
+    }
+
+    /// Serves nothing but what `signer` trusts, if its keys are not those of the last time.
+    pub(crate) async fn follow_keys(&self, signer: &Signer) {
+        let mut disk = self.shared.disk.lock().await;
+        let seal = signer.seal();
+        if seal.is(disk.seal()) {
+            return;
+        }
+        let (held, signer) = (self.shared.current.load_full(), signer.clone());
+        let verify = move || trust::trusted(&held, &signer, OffsetDateTime::now_utc());
+        // A signature check per fleet: not on a thread that others wait for.
+        match tokio::task::spawn_blocking(verify).await {
+            Ok(next) => {
+                disk.reseal(seal);
+                self.replace(&mut disk, next).await;
+            }
+            Err(error) => tracing::error!(%error, "held routes could not be verified; once more"),
+        }
+    }
+
     /// Serves these fleets, as a refresh that read nothing else would.
     #[cfg(test)]
     pub(crate) async fn serve(&self, entries: Vec<FleetEntry>) {
@@ -153,14 +212,34 @@ impl Table {
     /// alone while the disk hangs.
     async fn update(&self, change: impl FnOnce(&Snapshot) -> Snapshot) {
         let mut disk = self.shared.disk.lock().await;
-        let next = Arc::new(change(&self.shared.current.load_full()));
-        next.encode();
+        let next = change(&self.shared.current.load_full());
+        self.replace(&mut disk, next).await;
+    }
+
+    async fn replace(&self, disk: &mut Disk, next: Snapshot) {
         let revision = next.revision;
+        next.encode();
+        let next = Arc::new(next);
         disk.save(&next).await;
         self.shared.current.store(next);
         self.shared
             .revisions
             .send_if_modified(|last| std::mem::replace(last, revision) != revision);
+    }
+}
+
+/// What lies on the disk; nothing if it can't be used.
+fn found(file: &TableFile, seal: &Seal) -> Loaded {
+    match file.load(seal) {
+        Ok(loaded) => loaded,
+        Err(FileError::Missing) => Loaded::nothing(),
+        Err(error) => {
+            tracing::error!(
+                path = %file.path().display(), error = &error as &dyn std::error::Error,
+                "the table file is refused; waiting for the database and other concierges"
+            );
+            Loaded::nothing()
+        }
     }
 }
 

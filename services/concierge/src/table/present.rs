@@ -57,7 +57,8 @@ pub(crate) async fn present(
         );
         table
             .update(|snapshot| match snapshot.fleets.get(fleet) {
-                Some(entry) if claims.order() > entry.order() => {
+                // Once more, in turn with a change of the keys.
+                Some(entry) if claims.order() > entry.order() && signer.verify(token).is_ok() => {
                     snapshot.with(entry.under(claims, token))
                 }
                 _ => snapshot.clone(),

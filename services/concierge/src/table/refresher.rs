@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use hubshift_domain::route::{RouteClaims, RouteError};
 use hubshift_store::{Database, StoreError};
+use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -70,7 +72,7 @@ impl Refresher {
             }
             let outcome = tokio::select! {
                 () = cancel.cancelled() => return,
-                outcome = self.tick() => outcome,
+                outcome = self.round() => outcome,
             };
             match outcome {
                 Ok(()) => {
@@ -103,6 +105,22 @@ impl Refresher {
         if let Err(error) = self.database.repoint().await {
             tracing::debug!(%error, "no database host is writable");
         }
+    }
+
+    async fn round(&self) -> Result<(), RefreshError> {
+        self.follow_keys().await;
+        self.tick().await
+    }
+
+    /// Takes signing keys that changed, with or without a database, and serves nothing under one
+    /// that is not trusted any more. A disk that hangs changes nothing.
+    pub(crate) async fn follow_keys(&self) {
+        let signer = self.signer.clone();
+        let look = spawn_blocking(move || signer.look(OffsetDateTime::now_utc()));
+        if timeout(LIMIT, look).await.is_err() {
+            tracing::debug!("the signing keys could not be looked at in time");
+        }
+        self.table.follow_keys(&self.signer).await;
     }
 
     /// One refresh.

@@ -1,5 +1,10 @@
 //! Boot, restart, a failing disk, and evidence from devices.
 
+mod faulty;
+mod keys;
+mod never_lower;
+mod taken;
+
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::route::PrivateKey;
 

@@ -1,5 +1,5 @@
-//! What is left of a table from disk once its signatures were checked: the set of trusted keys may
-//! have changed since it was saved.
+//! What is left of a table once its signatures were checked: the set of trusted keys may have
+//! changed since it was saved, or while it was served.
 //!
 //! Kept true: every route that is served bears the signature of a key that is trusted now; under
 //! another one devices would refuse it. What the database had told is signed anew, by this
@@ -18,7 +18,7 @@ use super::{FleetEntry, Snapshot};
 use crate::signing::Signer;
 
 /// The snapshot as it may be served.
-pub(super) fn trusted(held: Snapshot, signer: &Signer, now: OffsetDateTime) -> Snapshot {
+pub(super) fn trusted(held: &Snapshot, signer: &Signer, now: OffsetDateTime) -> Snapshot {
     let fleets: HashMap<_, _> = held
         .fleets
         .iter()
@@ -26,10 +26,13 @@ pub(super) fn trusted(held: Snapshot, signer: &Signer, now: OffsetDateTime) -> S
         .collect();
     // A table of which nothing is left is none.
     let is_loaded = held.is_loaded && (held.fleets.is_empty() || !fleets.is_empty());
+    let revision = held.revision + u64::from(fleets != held.fleets);
     Snapshot {
         fleets,
         is_loaded,
-        ..held
+        revision,
+        moment: held.moment.clone(),
+        ..*held
     }
 }
 
@@ -47,11 +50,11 @@ fn trusted_entry(
     match renewed {
         Some(_) => tracing::warn!(
             %fleet, %epoch,
-            "a route on disk is under a key that is not trusted any more; it was signed anew"
+            "a held route is under a key that is not trusted any more; it was signed anew"
         ),
         None => tracing::error!(
             %fleet, %epoch,
-            "a route on disk is under a key that is not trusted any more, and nothing else vouches \
+            "a held route is under a key that is not trusted any more, and nothing else vouches \
              for it; the fleet waits for the database"
         ),
     }
@@ -60,8 +63,11 @@ fn trusted_entry(
 
 /// The same under the present key, if the database stood behind it.
 fn signed_anew(entry: &FleetEntry, signer: &Signer, now: OffsetDateTime) -> Option<FleetEntry> {
+    if entry.is_forgotten {
+        return None;
+    }
     let claims = route::claims(&entry.route_inputs(), now).ok()?;
-    if entry.is_forgotten || !claims.tells_the_same(&entry.claims) {
+    if !claims.tells_the_same(&entry.claims) {
         return None;
     }
     let jws = Arc::from(signer.sign(&claims).ok()?);
