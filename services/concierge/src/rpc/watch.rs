@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
+use crate::app::wire;
 use crate::table::{AnswerError, DebtEntry, FleetEntry, HubEntry, Table};
 
 /// How often a stream on which nothing changes says that it lives.
@@ -142,6 +143,11 @@ fn wire_fleet(entry: &FleetEntry) -> pb::Fleet {
         create_time: Some(times::timestamp(entry.create_time)),
         update_time: Some(times::timestamp(entry.update_time)),
         alerts: entry.alerts(),
+        waves: wire::waves(&entry.waves),
+        canary: entry
+            .canary
+            .as_ref()
+            .map(|canary| wire::canary(canary, entry.device_count, None)),
     }
 }
 

@@ -59,6 +59,7 @@ async fn world() -> World {
         utilisation_percent: 80,
         poll_after_ms: 1_000,
         on_unreachable: "ask".into(),
+        waves: serde_json::json!([]),
     };
     fleet::insert(&mut tx, &new).await.unwrap();
     let east = hub_row("east", 0, HubState::Active);

@@ -28,7 +28,7 @@ use tokio::sync::{Mutex, Notify, watch};
 
 pub(crate) use answer::{Answer, AnswerError, Asked, Question, answer, fleet};
 use disk::Disk;
-pub(crate) use entry::{DebtEntry, EPOCH_FORGOTTEN, FleetEntry, FleetFacts, HubEntry};
+pub(crate) use entry::{CanaryEntry, DebtEntry, EPOCH_FORGOTTEN, FleetEntry, FleetFacts, HubEntry};
 use file::{FileError, TableFile};
 pub(crate) use plan::Read;
 pub(crate) use present::present;
