@@ -1,5 +1,6 @@
 //! The fence on a real database: what may commit beside what, and who may write what.
 
+mod canary;
 mod fence;
 
 use std::time::Duration;
