@@ -1,7 +1,9 @@
 //! `hubshift fleet`: where fleets stand, and how they move.
 
+mod canary;
 mod create;
 mod update;
+mod waves;
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -17,6 +19,7 @@ use crate::connect::clients::Fleets;
 use crate::exit::CliError;
 use crate::output::Page;
 use crate::output::views::{FleetChangeView, FleetView};
+use canary::CanaryCommand;
 use create::CreateArgs;
 use update::UpdateArgs;
 
@@ -34,9 +37,13 @@ pub(crate) enum FleetCommand {
     Create(CreateArgs),
     /// Changes how fast devices move and how often they ask
     #[command(
-        after_help = "Example:\n  hubshift fleet update acme --devices 120000 --poll-after 1m"
+        after_help = "Examples:\n  hubshift fleet update acme --devices 120000 --poll-after 1m\n  \
+                      hubshift fleet update acme --wave pumps:prefix=pump-,valve-:devices=1000"
     )]
     Update(UpdateArgs),
+    /// Tries a standby with a few devices, for a limited time
+    #[command(subcommand, after_help = canary::EXAMPLES)]
+    Canary(CanaryCommand),
     /// Follows a fleet: its state now, then every change
     #[command(after_help = "Example:\n  hubshift fleet watch acme")]
     Watch(WatchArgs),
@@ -72,6 +79,7 @@ impl Operate for FleetCommand {
             Self::Get(fleet) => get(session, &fleet).await,
             Self::Create(args) => create::run(session, args).await,
             Self::Update(args) => update::run(session, args).await,
+            Self::Canary(command) => canary::run(session, command).await,
             Self::Watch(args) => watch(session, args).await,
         }
     }

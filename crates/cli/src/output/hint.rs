@@ -43,6 +43,11 @@ const HINTS: &[(&str, &str)] = &[
         "look at the counts; if they are meant, `merge apply --override-breakers`",
     ),
     (
+        "CANARY_NOT_RUNNING",
+        "`hubshift fleet canary show` says how the last one ended",
+    ),
+    ("CANARY_RUNNING", "`hubshift fleet canary stop` ends it"),
+    (
         "CHOICE_IMPOSSIBLE",
         "look at both values with `hubshift merge conflicts`; take the other one",
     ),
@@ -79,6 +84,10 @@ const HINTS: &[(&str, &str)] = &[
     (
         "EPOCH_AHEAD",
         "the epoch is not known here yet; look at `hubshift fleet get`",
+    ),
+    (
+        "EPOCH_CHANGED",
+        "the fleet moved: look at `hubshift fleet get` and decide again",
     ),
     (
         "EPOCH_FORGOTTEN",
@@ -146,6 +155,10 @@ const HINTS: &[(&str, &str)] = &[
         "only a hub that came back after a forced failover is merged",
     ),
     (
+        "HUB_NOT_READY",
+        "`hubshift hub list` shows the states; `hubshift sync run` and `sync verify` make one ready",
+    ),
+    (
         "HUB_NOT_STANDBY",
         "a restore or a pass goes to a standby; see `hubshift hub list`",
     ),
@@ -205,6 +218,7 @@ const HINTS: &[(&str, &str)] = &[
         "NOT_SUPERSEDABLE",
         "`hubshift failover get ID` shows where it stands; before its commit it can be cancelled",
     ),
+    ("OPERATION_RUNNING", "`hubshift failover get` shows it"),
     (
         "OUTCOME_UNKNOWN",
         "it may have happened: repeat it with the same request id",
@@ -249,6 +263,10 @@ const HINTS: &[(&str, &str)] = &[
     (
         "REQUEST_IN_PROGRESS",
         "the first try is still at work: repeat it with the same request id",
+    ),
+    (
+        "ROUTE_TOO_LONG",
+        "try a percentage in the place of devices, or give waves fewer prefixes",
     ),
     (
         "SCHEMA_BEHIND",

@@ -127,6 +127,20 @@ impl FleetService for Fake {
         ))
     }
 
+    async fn start_canary(
+        &self,
+        _: Request<pb::StartCanaryRequest>,
+    ) -> Result<Response<pb::Fleet>, Status> {
+        Err(Status::unimplemented("not by the fake"))
+    }
+
+    async fn stop_canary(
+        &self,
+        _: Request<pb::StopCanaryRequest>,
+    ) -> Result<Response<pb::Fleet>, Status> {
+        Err(Status::unimplemented("not by the fake"))
+    }
+
     type WatchFleetStream = tonic::codegen::BoxStream<pb::WatchFleetResponse>;
 
     async fn watch_fleet(

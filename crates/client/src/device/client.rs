@@ -8,7 +8,7 @@ use hubshift_domain::route::{RouteEndpoint, RouteError};
 use reqwest::{Client, Url};
 use time::OffsetDateTime;
 
-use super::files::{Saved, StateFile};
+use super::files::{Saved, SavedAim, StateFile};
 use super::http::{self, Got};
 use super::{Answer, Core, Decision, HttpError, Outcome, Refused, Trust, TrustError};
 
@@ -125,9 +125,15 @@ impl DeviceClient {
         // A clock that went back makes the wait longer, at most by the whole slot.
         let ago = unix_ms().saturating_sub(saved.accepted_unix_ms);
         let ago = Duration::from_millis(u64::try_from(ago).unwrap_or(0));
+        let now = Instant::now();
+        self.core.on_clock(OffsetDateTime::now_utc(), now);
         self.core
-            .restore(&saved.route, ago, Instant::now())
-            .map_err(DeviceError::Saved)
+            .restore(&saved.route, ago, now)
+            .map_err(DeviceError::Saved)?;
+        if let Some(aim) = saved.aim.and_then(|aim| aim.at(unix_ms())) {
+            self.core.restore_aim(&aim, now);
+        }
+        Ok(())
     }
 
     /// Asks the concierges in turn, each once, until one gives an answer that is believed. With a
@@ -136,6 +142,8 @@ impl DeviceClient {
     /// # Errors
     /// Nobody answered and nothing is held; ask again at [`Core::poll_at`].
     pub async fn poll(&mut self) -> Result<Decision, DeviceError> {
+        self.core
+            .on_clock(OffsetDateTime::now_utc(), Instant::now());
         let mut last = None;
         for turn in 0..self.concierges.len() {
             let place = (self.current + turn) % self.concierges.len();
@@ -221,13 +229,15 @@ impl DeviceClient {
 
     /// A device that can't save still moves: staying at a dead hub would be worse.
     fn save(&self) {
-        let (Some(file), Some((route, ago))) = (&self.state, self.core.held(Instant::now())) else {
+        let now = Instant::now();
+        let (Some(file), Some((route, ago))) = (&self.state, self.core.held(now)) else {
             return;
         };
         let ago = i64::try_from(ago.as_millis()).unwrap_or(0);
         let saved = Saved {
             route: route.to_owned(),
             accepted_unix_ms: unix_ms().saturating_sub(ago),
+            aim: Some(SavedAim::of(&self.core.aim(now), unix_ms())),
             key_set: self.key_set.clone(),
         };
         if let Err(error) = file.save(&saved) {
@@ -235,9 +245,9 @@ impl DeviceClient {
         }
     }
 
-    /// What to do now; `None` until a first route is held.
+    /// What to do now; `None` until a first route is held. Look again at [`Decision::until`].
     pub fn decision(&self) -> Option<Decision> {
-        self.core.decision()
+        self.core.decision_at(Instant::now())
     }
 
     /// The device's state.

@@ -5,7 +5,8 @@
 //! shell of HTTPS and a state file around it.
 //!
 //! Kept true: nothing is believed without our signature; an accepted epoch never goes down, not
-//! across a restart either (I3); the slot's timer starts once per epoch and no poll restarts it.
+//! across a restart either (I3); the slot's timer starts once per epoch, and once per canary, and no
+//! poll restarts it; a device is never sent to a canary's hub after the canary's signed end.
 
 mod client;
 mod core;
@@ -14,7 +15,7 @@ mod http;
 mod trust;
 
 pub use self::client::{DeviceClient, DeviceConfig, DeviceError, PollError};
-pub use self::core::{Answer, Core, Decision, Outcome, Refused};
+pub use self::core::{Aim, Answer, Core, Decision, Outcome, Refused};
 pub use self::http::{HttpError, fetch_keys, http_client};
 pub use self::trust::{Trust, TrustError};
 

@@ -108,6 +108,8 @@ fn route(epoch: u64) -> String {
         utilisation_percent: 80,
         on_unreachable: OnUnreachable::Ask,
         epoch_opened: OffsetDateTime::UNIX_EPOCH,
+        waves: &[],
+        canary: None,
     };
     sign(
         &claims(&inputs, OffsetDateTime::UNIX_EPOCH).unwrap(),

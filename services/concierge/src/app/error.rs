@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 
 use hubshift_api::fault::{self, ApiError};
+use hubshift_domain::epoch::Epoch;
+use hubshift_domain::hub_state::HubState;
 use hubshift_store::StoreError;
 use hubshift_store::idem::ReplayError;
 use tonic::{Code, Status};
+use uuid::Uuid;
+
+use crate::table::EPOCH_FORGOTTEN;
 
 /// Why an operation did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +29,24 @@ pub(crate) enum AppError {
     EtagMismatch,
     #[error("the fleet never had epoch {0}")]
     EpochUnknown(u64),
+    #[error("the fleet is in epoch {epoch}, not {expected}; look again, then decide")]
+    EpochChanged { epoch: Epoch, expected: Epoch },
+    #[error(
+        "epoch {0} was served and the database does not know it; see \"After a restore or a promotion\" in docs/runbook.md"
+    )]
+    EpochForgotten(Epoch),
+    #[error("canary {0} runs; stop it first, or wait until it is over")]
+    CanaryRunning(Uuid),
+    #[error("no such canary runs; its devices are told to be at the active hub")]
+    CanaryNotRunning,
+    #[error("hub `{hub}` is {state}; devices are tried at a standby that is ready, no other")]
+    HubNotReady { hub: String, state: HubState },
+    #[error("{0} is not over; devices are tried before or after a move")]
+    OperationRunning(String),
+    #[error(
+        "devices can't be told so much: a route is a short document; name fewer devices or shorter prefixes"
+    )]
+    RouteTooLong,
     #[error("failover `{0}` does not exist")]
     FailoverNotFound(String),
     #[error(
@@ -70,8 +93,15 @@ impl ApiError for AppError {
             Self::EtagMismatch
             | Self::FailoverActive(_)
             | Self::ActiveHubChanged { .. }
+            | Self::EpochChanged { .. }
             | Self::Raced => Code::Aborted,
             Self::EpochUnknown(_)
+            | Self::EpochForgotten(_)
+            | Self::CanaryRunning(_)
+            | Self::CanaryNotRunning
+            | Self::HubNotReady { .. }
+            | Self::OperationRunning(_)
+            | Self::RouteTooLong
             | Self::PrecheckBlocked(_)
             | Self::LossNotAcknowledged(_)
             | Self::NotSupersedable { .. }
@@ -89,6 +119,13 @@ impl ApiError for AppError {
             Self::HubHostTaken(_) => "HUB_HOST_TAKEN",
             Self::EtagMismatch => "ETAG_MISMATCH",
             Self::EpochUnknown(_) => "EPOCH_UNKNOWN",
+            Self::EpochChanged { .. } => "EPOCH_CHANGED",
+            Self::EpochForgotten(_) => EPOCH_FORGOTTEN,
+            Self::CanaryRunning(_) => "CANARY_RUNNING",
+            Self::CanaryNotRunning => "CANARY_NOT_RUNNING",
+            Self::HubNotReady { .. } => "HUB_NOT_READY",
+            Self::OperationRunning(_) => "OPERATION_RUNNING",
+            Self::RouteTooLong => "ROUTE_TOO_LONG",
             Self::FailoverNotFound(_) => "FAILOVER_NOT_FOUND",
             Self::FailoverActive(_) => "FAILOVER_ACTIVE",
             Self::NotSupersedable { .. } => "NOT_SUPERSEDABLE",
@@ -105,9 +142,12 @@ impl ApiError for AppError {
     fn metadata(&self) -> HashMap<String, String> {
         let pair = |key: &str, value: &str| HashMap::from([(key.to_owned(), value.to_owned())]);
         match self {
-            Self::FailoverActive(failover) | Self::NotSupersedable { failover, .. } => {
-                pair("failover", failover)
-            }
+            Self::FailoverActive(failover)
+            | Self::OperationRunning(failover)
+            | Self::NotSupersedable { failover, .. } => pair("failover", failover),
+            Self::CanaryRunning(canary) => pair("canary", &canary.to_string()),
+            Self::EpochChanged { epoch, .. } => pair("epoch", &epoch.to_string()),
+            Self::HubNotReady { state, .. } => pair("state", state.as_str()),
             Self::ActiveHubChanged { active, .. } => pair("active_hub", active),
             Self::LossNotAcknowledged(bound) => pair("loss_bound", bound),
             Self::HubHostTaken(host) => pair("host", host),

@@ -74,6 +74,7 @@ impl App {
     ) -> Result<(Tx, Fleet), AppError> {
         let fleet_id = creation.fleet.fleet_id.as_str();
         insert(&mut tx, creation).await?;
+        self.check_route(&mut tx, fleet_id).await?;
         let fleet = self.view(&mut tx, fleet_id).await?;
         self.seal(&mut tx, request, fleet_id, "", &fleet).await?;
         Ok((tx, fleet))
@@ -111,6 +112,9 @@ impl App {
             return Err(AppError::EtagMismatch);
         }
         rows::update(&mut tx, fleet_id, &update.changes).await?;
+        if update.changes.waves.is_some() {
+            self.check_route(&mut tx, fleet_id).await?;
+        }
         let fleet = self.view(&mut tx, fleet_id).await?;
         self.seal(&mut tx, request, fleet_id, "", &fleet).await?;
         Ok((tx, fleet))
@@ -141,7 +145,12 @@ impl App {
         once(&self.pool, request, work).await
     }
 
-    async fn view(&self, connection: &mut PgConnection, id: &str) -> Result<Fleet, AppError> {
+    /// A fleet as operators see it, with what this transaction made of it.
+    pub(super) async fn view(
+        &self,
+        connection: &mut PgConnection,
+        id: &str,
+    ) -> Result<Fleet, AppError> {
         match rows::get(connection, id).await? {
             Some(row) => Ok(self.view_row(connection, &row).await?),
             None => Err(AppError::FleetNotFound(id.to_owned())),

@@ -2,6 +2,7 @@
 //!
 //! A mutation stores its answer for replay and its audit line in the transaction of its effect.
 
+pub(crate) mod canary;
 mod error;
 pub(crate) mod failover;
 pub(crate) mod fencing;
@@ -10,7 +11,9 @@ mod once;
 pub(crate) mod plan;
 pub(crate) mod precheck;
 pub(crate) mod remote;
+pub(crate) mod route;
 mod view;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

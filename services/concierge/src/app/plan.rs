@@ -6,7 +6,6 @@ use hubshift_domain::epoch::Epoch;
 use hubshift_domain::failover::{
     Check, Facts, Kind, LossBound, Step, fence_words, is_blocked, precheck, predicted_closure,
 };
-use hubshift_domain::pacing;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
@@ -60,7 +59,6 @@ pub(crate) fn make(basis: &Basis<'_>) -> Plan {
     } = basis;
     let checks = precheck(facts);
     let devices = unsigned(fleet.device_count);
-    let percent = u8::try_from(fleet.utilisation_percent).unwrap_or(1);
     let longest = hubs
         .iter()
         .map(HubRow::call_deadline)
@@ -82,7 +80,7 @@ pub(crate) fn make(basis: &Basis<'_>) -> Plan {
         checks,
         next_epoch: fleet.epoch().next(target.index(), basis.witnessed),
         closed_ms: whole_millis(predicted_closure(facts.kind, devices, settle, lag)),
-        window_ms: whole_millis(pacing::window(devices, percent, target.admission())),
+        window_ms: whole_millis(fleet.window(target.admission())),
         loss_bound: (facts.kind == Kind::Forced)
             .then(|| LossBound::new(known.staleness, known.pending)),
         staleness_seconds: known.staleness.map_or(-1.0, |span| span.as_secs_f64()),

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hubshift_api::pb::concierge::{Adoption, BackEnd, Debt, Fleet, Hub};
+use hubshift_api::pb::concierge::{self as pb, Adoption, BackEnd, Debt, Fleet, Hub};
 use hubshift_api::{enums, times};
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
 
+use super::wire;
 use crate::store::back_end::{self, BackEndRow};
+use crate::store::canary::{self, CanaryRow};
 use crate::store::debt::{self, DebtRow};
 use crate::store::fleet::FleetRow;
 use crate::store::hub::{self, HubRow};
@@ -24,6 +26,7 @@ pub(super) async fn fleet(
     let hubs = hub::of_fleet(connection, id).await?;
     let debts = debt::unpaid(connection, id).await?;
     let back_ends = back_end::of_fleet(connection, id).await?;
+    let canary = canary::latest(connection, id).await?;
     let adoption = witness::adoption(connection, id, row.epoch()).await?;
     Ok(Fleet {
         name: format!("fleets/{id}"),
@@ -53,6 +56,8 @@ pub(super) async fn fleet(
         create_time: Some(times::timestamp(row.create_time)),
         update_time: Some(times::timestamp(row.update_time)),
         alerts,
+        waves: wire::waves(&row.waves()),
+        canary: canary.map(|canary| wire_canary(row, &canary)).transpose()?,
     })
 }
 
@@ -72,6 +77,12 @@ fn wire_hub(fleet_id: &str, hub: &HubRow) -> Result<Hub, StoreError> {
         state: enums::hub_state(hub.state()?).into(),
         index: u32::from(hub.index()),
     })
+}
+
+fn wire_canary(fleet: &FleetRow, canary: &CanaryRow) -> Result<pb::Canary, StoreError> {
+    let end = canary.end_time.zip(canary.end_cause.as_deref());
+    let device_count = unsigned(fleet.device_count);
+    Ok(wire::canary(&canary.entry()?, device_count, end))
 }
 
 fn wire_debt(fleet_id: &str, debt: DebtRow) -> Debt {

@@ -4,6 +4,7 @@
 //! database that is down, or gone without a word, is a tick without effect; the next tick is the
 //! retry.
 
+mod canary;
 mod debts;
 mod fences;
 mod freezes;
@@ -18,6 +19,7 @@ use rand::Rng as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::store::canary as canaries;
 use crate::store::fleet::{self, FleetRow};
 
 /// Stored answers of old requests are forgotten every so many ticks.
@@ -77,11 +79,14 @@ async fn page(app: &App, after: &str) -> Result<Vec<FleetRow>, StoreError> {
 async fn purge(app: &App) -> Result<(), StoreError> {
     let mut connection = app.connection().await?;
     idem::purge(&mut connection, PURGE_LIMIT).await?;
+    canaries::forget_old(&mut connection).await?;
     Ok(())
 }
 
 async fn one_fleet(app: &App, row: &FleetRow) -> Result<(), StoreError> {
     set_aside::tick(app, row).await?;
+    // Before standbys may become ready again.
+    canary::tick(app, row).await?;
     debts::tick(app, row).await?;
     standbys::tick(app, row).await?;
     fences::tick(app, row).await

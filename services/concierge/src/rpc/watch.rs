@@ -40,6 +40,7 @@ use lobby::Lobby;
 pub(crate) use route::{PATH, method};
 use ticket::Ticket;
 
+use crate::app::wire;
 use crate::table::{AnswerError, DebtEntry, FleetEntry, HubEntry, Table};
 
 /// How often every stream says at least that it lives.
@@ -189,6 +190,11 @@ fn wire_fleet(entry: &FleetEntry) -> pb::Fleet {
         create_time: Some(times::timestamp(entry.create_time)),
         update_time: Some(times::timestamp(entry.update_time)),
         alerts: entry.alerts(),
+        waves: wire::waves(&entry.waves),
+        canary: entry
+            .canary
+            .as_ref()
+            .map(|canary| wire::canary(canary, entry.device_count, None)),
     }
 }
 

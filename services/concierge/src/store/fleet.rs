@@ -1,13 +1,18 @@
 //! Fleets, from both of their rows: `authority.fleet` (who reigns) and `concierge.fleet` (what
 //! devices are told).
 
+use std::time::Duration;
+
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::RegistryMode;
+use hubshift_domain::route::{WavePlan, schedule};
 use hubshift_store::StoreError;
+use serde::Deserialize as _;
+use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::unknown_name;
+use super::{unknown_name, unsigned};
 
 /// A fleet.
 #[derive(Debug, Clone)]
@@ -19,6 +24,7 @@ pub(crate) struct FleetRow {
     pub(crate) utilisation_percent: i16,
     pub(crate) poll_after_ms: i64,
     pub(crate) on_unreachable: String,
+    pub(crate) waves: Value,
     pub(crate) routing_version: i64,
     pub(crate) revision: i64,
     pub(crate) epoch: i64,
@@ -50,10 +56,30 @@ impl FleetRow {
         })
     }
 
+    /// Who goes first, in order.
+    pub(crate) fn waves(&self) -> Vec<WavePlan> {
+        waves(&self.waves)
+    }
+
+    /// The window over which all its devices connect to a hub that admits so many per second.
+    pub(crate) fn window(&self, rate: u32) -> Duration {
+        let percent = u8::try_from(self.utilisation_percent).unwrap_or(1);
+        let (_, whole) = schedule(&self.waves(), unsigned(self.device_count), percent, rate);
+        whole
+    }
+
     /// Changes with every change of either row.
     pub(crate) fn etag(&self) -> String {
         format!("{}-{}", self.authority_revision, self.revision)
     }
+}
+
+/// Waves as they are stored. One of a kind that only a newer binary knows is passed over.
+pub(crate) fn waves(stored: &Value) -> Vec<WavePlan> {
+    let list = stored.as_array().map_or(&[][..], Vec::as_slice);
+    list.iter()
+        .filter_map(|wave| WavePlan::deserialize(wave).ok())
+        .collect()
 }
 
 /// One fleet.
@@ -64,8 +90,8 @@ pub(crate) async fn get(
     let row = sqlx::query_as!(
         FleetRow,
         r#"select c.fleet_id, c.display_name, c.home_hub_id, c.device_count,
-                  c.utilisation_percent, c.poll_after_ms, c.on_unreachable, c.routing_version,
-                  c.revision, a.epoch, a.active_hub_id, a.registry_mode, a.frozen_until,
+                  c.utilisation_percent, c.poll_after_ms, c.on_unreachable, c.waves,
+                  c.routing_version, c.revision, a.epoch, a.active_hub_id, a.registry_mode, a.frozen_until,
                   a.revision as authority_revision, c.create_time,
                   greatest(c.update_time, a.update_time) as "update_time!",
                   clock_timestamp() as "now!"
@@ -87,8 +113,8 @@ pub(crate) async fn list(
     let rows = sqlx::query_as!(
         FleetRow,
         r#"select c.fleet_id, c.display_name, c.home_hub_id, c.device_count,
-                  c.utilisation_percent, c.poll_after_ms, c.on_unreachable, c.routing_version,
-                  c.revision, a.epoch, a.active_hub_id, a.registry_mode, a.frozen_until,
+                  c.utilisation_percent, c.poll_after_ms, c.on_unreachable, c.waves,
+                  c.routing_version, c.revision, a.epoch, a.active_hub_id, a.registry_mode, a.frozen_until,
                   a.revision as authority_revision, c.create_time,
                   greatest(c.update_time, a.update_time) as "update_time!",
                   clock_timestamp() as "now!"
@@ -114,6 +140,7 @@ pub(crate) struct NewFleet {
     pub(crate) utilisation_percent: i16,
     pub(crate) poll_after_ms: i64,
     pub(crate) on_unreachable: String,
+    pub(crate) waves: Value,
 }
 
 /// Adds a fleet without its hubs.
@@ -124,15 +151,16 @@ pub(crate) async fn insert(
     sqlx::query!(
         "insert into concierge.fleet
             (fleet_id, display_name, home_hub_id, device_count, utilisation_percent,
-             poll_after_ms, on_unreachable)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+             poll_after_ms, on_unreachable, waves)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         fleet.fleet_id,
         fleet.display_name,
         fleet.home_hub_id,
         fleet.device_count,
         fleet.utilisation_percent,
         fleet.poll_after_ms,
-        fleet.on_unreachable
+        fleet.on_unreachable,
+        fleet.waves
     )
     .execute(&mut *connection)
     .await?;
@@ -154,6 +182,7 @@ pub(crate) struct Changes {
     pub(crate) device_count: Option<i64>,
     pub(crate) utilisation_percent: Option<i16>,
     pub(crate) poll_after_ms: Option<i64>,
+    pub(crate) waves: Option<Value>,
 }
 
 impl Changes {
@@ -162,6 +191,7 @@ impl Changes {
         self.device_count.is_some()
             || self.utilisation_percent.is_some()
             || self.poll_after_ms.is_some()
+            || self.waves.is_some()
     }
 }
 
@@ -177,7 +207,8 @@ pub(crate) async fn update(
                 device_count = coalesce($3, device_count),
                 utilisation_percent = coalesce($4, utilisation_percent),
                 poll_after_ms = coalesce($5, poll_after_ms),
-                routing_version = routing_version + case when $6 then 1 else 0 end,
+                waves = coalesce($6, waves),
+                routing_version = routing_version + case when $7 then 1 else 0 end,
                 revision = revision + 1, update_time = clock_timestamp()
           where fleet_id = $1",
         fleet_id,
@@ -185,6 +216,7 @@ pub(crate) async fn update(
         changes.device_count,
         changes.utilisation_percent,
         changes.poll_after_ms,
+        changes.waves,
         changes.reaches_devices()
     )
     .execute(connection)

@@ -7,6 +7,7 @@
 pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod back_end;
+pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod debt;
 pub(crate) mod durability;

@@ -15,8 +15,8 @@ use hubshift_domain::id::{FleetId, HubId, IdError};
 use hubshift_store::StoreError;
 use sqlx::{PgConnection, PgPool};
 
-use super::unsigned;
-use crate::table::{DebtEntry, FleetFacts, HubEntry, Read};
+use super::{canary, fleet, unsigned};
+use crate::table::{CanaryEntry, DebtEntry, FleetFacts, HubEntry, Read};
 
 /// Reads everything at one moment.
 pub(crate) async fn read(pool: &PgPool) -> Result<Read, StoreError> {
@@ -28,7 +28,8 @@ pub(crate) async fn read(pool: &PgPool) -> Result<Read, StoreError> {
         .await?;
     let hubs = hubs(&mut tx).await?;
     let debts = debts(&mut tx).await?;
-    let fleets = fleets(&mut tx, hubs, debts).await?;
+    let canaries = canaries(&mut tx).await?;
+    let fleets = fleets(&mut tx, hubs, debts, canaries).await?;
     let routes = routes(&mut tx).await?;
     tx.commit().await?;
     Ok(Read {
@@ -44,11 +45,12 @@ async fn fleets(
     connection: &mut PgConnection,
     mut hubs: ByFleet<HubEntry>,
     mut debts: ByFleet<DebtEntry>,
+    mut canaries: HashMap<String, CanaryEntry>,
 ) -> Result<Vec<FleetFacts>, StoreError> {
     let rows = sqlx::query!(
         r#"select c.fleet_id, c.display_name, c.home_hub_id, c.device_count,
-                  c.utilisation_percent, c.poll_after_ms, c.on_unreachable, c.routing_version,
-                  c.revision, c.create_time, a.epoch, a.active_hub_id,
+                  c.utilisation_percent, c.poll_after_ms, c.on_unreachable, c.waves,
+                  c.routing_version, c.revision, c.create_time, a.epoch, a.active_hub_id,
                   a.revision as authority_revision,
                   greatest(c.update_time, a.update_time) as "update_time!",
                   case when a.registry_mode = 'frozen' and a.frozen_until <= now() then 'open'
@@ -68,6 +70,8 @@ async fn fleets(
         fleets.push(FleetFacts {
             hubs: hubs.remove(&row.fleet_id).unwrap_or_default(),
             debts: debts.remove(&row.fleet_id).unwrap_or_default(),
+            canary: canaries.remove(&row.fleet_id),
+            waves: fleet::waves(&row.waves),
             fleet_id: FleetId::new(row.fleet_id).map_err(corrupt)?,
             display_name: row.display_name,
             home_hub: HubId::new(row.home_hub_id).map_err(corrupt)?,
@@ -142,6 +146,18 @@ async fn debts(connection: &mut PgConnection) -> Result<ByFleet<DebtEntry>, Stor
         debts.entry(row.fleet_id).or_default().push(debt);
     }
     Ok(debts)
+}
+
+/// The canaries that run. One that this binary can't read is none.
+async fn canaries(
+    connection: &mut PgConnection,
+) -> Result<HashMap<String, CanaryEntry>, StoreError> {
+    let rows = canary::all_running(connection).await?;
+    let readable = rows.into_iter().filter_map(|row| {
+        let entry = row.entry().ok()?;
+        Some((row.fleet_id, entry))
+    });
+    Ok(readable.collect())
 }
 
 /// Routes of the current epochs and routing versions that are still good, newest first.

@@ -1,5 +1,6 @@
 //! The fence on a real database: what may commit beside what, and who may write what.
 
+mod canary;
 mod fence;
 
 use std::time::Duration;
@@ -59,6 +60,7 @@ async fn world() -> World {
         utilisation_percent: 80,
         poll_after_ms: 1_000,
         on_unreachable: "ask".into(),
+        waves: serde_json::json!([]),
     };
     fleet::insert(&mut tx, &new).await.unwrap();
     let east = hub_row("east", 0, HubState::Active);

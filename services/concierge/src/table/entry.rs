@@ -7,7 +7,9 @@ use std::time::Duration;
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::{HubState, RegistryMode};
 use hubshift_domain::id::{FleetId, HubId};
-use hubshift_domain::route::{OnUnreachable, RouteClaims, RouteHub, RouteInputs};
+use hubshift_domain::route::{
+    CanaryInputs, Cohort, OnUnreachable, RouteClaims, RouteHub, RouteInputs, WavePlan,
+};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -65,6 +67,12 @@ pub(crate) struct FleetFacts {
     pub(crate) poll_after: Duration,
     /// What devices do when nobody answers.
     pub(crate) on_unreachable: OnUnreachable,
+    /// Who goes first, in order. A table of an older version has none.
+    #[serde(default)]
+    pub(crate) waves: Vec<WavePlan>,
+    /// The canary that runs.
+    #[serde(default)]
+    pub(crate) canary: Option<CanaryEntry>,
     /// What must be paid before the fleet goes home.
     pub(crate) debts: Vec<DebtEntry>,
     /// When the epoch began.
@@ -106,6 +114,37 @@ pub(crate) struct HubEntry {
     pub(crate) call_deadline: Duration,
     /// How stale its listings may be.
     pub(crate) read_lag: Duration,
+}
+
+/// A part of a fleet that is attached to a standby for a limited time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CanaryEntry {
+    /// Its id, as devices know it.
+    pub(crate) id: String,
+    /// The standby.
+    pub(crate) hub: HubId,
+    /// The epoch that it began in.
+    pub(crate) epoch: Epoch,
+    /// Who takes part.
+    pub(crate) cohort: Cohort,
+    /// When it began.
+    pub(crate) start_time: OffsetDateTime,
+    /// When it ends by itself.
+    pub(crate) until_time: OffsetDateTime,
+}
+
+impl CanaryEntry {
+    /// As the fleet's route is made of it.
+    pub(crate) fn for_route(&self) -> CanaryInputs<'_> {
+        CanaryInputs {
+            id: &self.id,
+            hub: &self.hub,
+            epoch: self.epoch,
+            cohort: &self.cohort,
+            started_at: self.start_time,
+            until: self.until_time,
+        }
+    }
 }
 
 /// Something that must be paid.
@@ -168,6 +207,8 @@ impl FleetFacts {
             utilisation_percent: self.utilisation_percent,
             on_unreachable: self.on_unreachable,
             epoch_opened: self.epoch_opened,
+            waves: &self.waves,
+            canary: self.canary.as_ref().map(CanaryEntry::for_route),
         }
     }
 
@@ -210,6 +251,14 @@ impl FleetEntry {
         self.claims.issued_at
     }
 
+    /// The index of the hub that a canary's cohort is told to be at: a device that names it is where
+    /// it belongs, though it is not at the active hub.
+    #[allow(dead_code, reason = "adoption counts by it")]
+    pub(crate) fn canary_hub_index(&self) -> Option<u16> {
+        let canary = self.claims.canary()?;
+        self.hub_index(canary.endpoint.hub.as_str())
+    }
+
     /// The same fleet under a newer route, which a device presented: the database does not know it. What the route does not say stays as it was.
     pub(crate) fn under(&self, claims: RouteClaims, jws: &str) -> Self {
         let mut facts = self.facts.clone();
@@ -217,6 +266,7 @@ impl FleetEntry {
         facts.epoch_opened = claims.admission.started_at;
         facts.on_unreachable = claims.on_unreachable;
         facts.is_forgotten |= claims.epoch > self.epoch;
+        facts.canary = facts.canary.filter(|_| claims.epoch == self.epoch);
         if let Some(active) = claims.active() {
             facts.activate(&active.hub);
         }

@@ -43,6 +43,8 @@ pub(crate) fn facts(fleet: &str, epoch: u64, routing_version: u64) -> FleetFacts
         utilisation_percent: 80,
         poll_after: Duration::from_secs(60),
         on_unreachable: OnUnreachable::Ask,
+        waves: Vec::new(),
+        canary: None,
         debts: Vec::new(),
         epoch_opened: OffsetDateTime::UNIX_EPOCH,
         create_time: OffsetDateTime::UNIX_EPOCH,

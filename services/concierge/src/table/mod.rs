@@ -36,7 +36,7 @@ use tokio::sync::{Mutex, Notify, watch};
 pub(crate) use answer::{Answer, AnswerError, Asked, Door, answer, fleet};
 use disk::Disk;
 pub(crate) use encoded::rfc3339;
-pub(crate) use entry::{DebtEntry, EPOCH_FORGOTTEN, FleetEntry, FleetFacts, HubEntry};
+pub(crate) use entry::{CanaryEntry, DebtEntry, EPOCH_FORGOTTEN, FleetEntry, FleetFacts, HubEntry};
 use file::{FileError, Loaded, TableFile};
 use missing::Missing;
 pub(crate) use plan::Read;

@@ -11,6 +11,7 @@ use hubshift_shell::config::humane;
 use serde::Deserialize;
 
 use super::FleetArg;
+use super::waves::{self, WaveSpec};
 use crate::commands::document_file;
 use crate::connect::clients::Fleets;
 use crate::connect::{Session, parse_fleet};
@@ -22,7 +23,7 @@ Examples:
   hubshift fleet create acme --home east --devices 2000 \\
     --hub east=acme-east.azure-devices.net,north-europe \\
     --hub west=acme-west.azure-devices.net,west-europe,admission=100
-  hubshift fleet create --file acme.toml
+  hubshift fleet create --file acme.toml --wave pumps:prefix=pump-,valve-:devices=1000
 
 A file has the same words:
   fleet = \"acme\"
@@ -34,7 +35,11 @@ A file has the same words:
   host = \"acme-east.azure-devices.net\"
   region = \"north-europe\"
   admission_per_second = 100
-  call_deadline = \"90s\"";
+  call_deadline = \"90s\"
+  [[waves]]
+  name = \"pumps\"
+  prefixes = [\"pump-\", \"valve-\"]
+  device_count = 1000";
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
@@ -74,6 +79,11 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "TIME", value_parser = humane::parse)]
     poll_after: Option<Duration>,
 
+    /// Devices that go first when the fleet moves, up to 8 times, in order:
+    /// NAME:prefix=PREFIX,PREFIX:devices=N or NAME:percent=N
+    #[arg(long = "wave", value_name = "WAVE", value_parser = waves::parse)]
+    waves: Vec<WaveSpec>,
+
     /// What devices do when nobody answers
     #[arg(long, value_name = "WORD")]
     on_unreachable: Option<String>,
@@ -93,6 +103,7 @@ struct FleetSpec {
     poll_after: Option<Duration>,
     on_unreachable: String,
     hubs: Vec<HubSpec>,
+    waves: Vec<WaveSpec>,
 }
 
 /// A hub, of a file or a flag.
@@ -153,6 +164,9 @@ fn spec(args: CreateArgs) -> Result<FleetSpec, CliError> {
     if !args.hubs.is_empty() {
         spec.hubs = args.hubs;
     }
+    if !args.waves.is_empty() {
+        spec.waves = args.waves;
+    }
     spec.home_hub = args.home.unwrap_or(spec.home_hub);
     spec.active_hub = args.active.unwrap_or(spec.active_hub);
     spec.display_name = args.display_name.unwrap_or(spec.display_name);
@@ -173,6 +187,7 @@ fn fleet(name: &str, spec: FleetSpec) -> pb::Fleet {
         utilisation_percent: spec.utilisation_percent,
         poll_after: spec.poll_after.map(times::std_duration),
         on_unreachable: spec.on_unreachable,
+        waves: spec.waves.into_iter().map(Into::into).collect(),
         hubs: spec.hubs.into_iter().map(|spec| hub(name, spec)).collect(),
         ..Default::default()
     }
@@ -280,6 +295,8 @@ mod tests {
         let spec: FleetSpec = toml::from_str(&example).unwrap();
         assert_eq!(spec.poll_after, Some(Duration::from_secs(60)));
         assert_eq!(spec.hubs[0].admission_per_second, 100);
+        let wave = waves::parse("pumps:prefix=pump-,valve-:devices=1000").unwrap();
+        assert_eq!(spec.waves, [wave]);
         assert!(toml::from_str::<FleetSpec>("devices = 5").is_err());
     }
 }

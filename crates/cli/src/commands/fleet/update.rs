@@ -9,6 +9,7 @@ use hubshift_shell::config::humane;
 use prost_types::FieldMask;
 
 use super::FleetArg;
+use super::waves::{self, WaveSpec};
 use crate::connect::Session;
 use crate::connect::clients::Fleets;
 use crate::exit::CliError;
@@ -35,6 +36,15 @@ pub(crate) struct UpdateArgs {
     #[arg(long, value_name = "TIME", value_parser = humane::parse)]
     poll_after: Option<Duration>,
 
+    /// Devices that go first when the fleet moves, up to 8 times, in order; replaces all that there
+    /// are: NAME:prefix=PREFIX,PREFIX:devices=N or NAME:percent=N
+    #[arg(long = "wave", value_name = "WAVE", value_parser = waves::parse)]
+    waves: Vec<WaveSpec>,
+
+    /// Let no devices go first any more
+    #[arg(long, conflicts_with = "waves")]
+    no_waves: bool,
+
     /// Change it only if it still has this etag
     #[arg(
         long,
@@ -53,6 +63,7 @@ impl UpdateArgs {
             ("device_count", self.devices.is_some()),
             ("utilisation_percent", self.utilisation.is_some()),
             ("poll_after", self.poll_after.is_some()),
+            ("waves", self.no_waves || !self.waves.is_empty()),
         ];
         given
             .into_iter()
@@ -78,6 +89,7 @@ pub(super) async fn run(session: &Session, args: UpdateArgs) -> Result<(), CliEr
         device_count: args.devices.unwrap_or_default(),
         utilisation_percent: args.utilisation.unwrap_or_default(),
         poll_after: args.poll_after.map(times::std_duration),
+        waves: args.waves.into_iter().map(Into::into).collect(),
         etag: args.etag,
         ..Default::default()
     };

@@ -4,6 +4,7 @@ use hubshift_api::pb::concierge as pb;
 use serde::Serialize;
 
 use super::hub::HubView;
+use super::pacing::{CanaryView, WaveView};
 use super::{last_segment, seconds, seconds_text, time_text, value_name};
 use crate::output::{Block, Row, View, table};
 
@@ -29,6 +30,8 @@ pub(crate) struct FleetView {
     create_time: Option<String>,
     update_time: Option<String>,
     alerts: Vec<String>,
+    waves: Vec<WaveView>,
+    canary: Option<CanaryView>,
 }
 
 /// What must still be paid.
@@ -102,6 +105,8 @@ impl From<pb::Fleet> for FleetView {
             adoption: fleet.adoption.map(AdoptionView::from),
             etag: fleet.etag,
             alerts: fleet.alerts,
+            waves: fleet.waves.into_iter().map(WaveView::from).collect(),
+            canary: fleet.canary.map(CanaryView::from),
         }
     }
 }
@@ -148,6 +153,11 @@ impl FleetView {
         texts.collect::<Vec<_>>().join(", ")
     }
 
+    fn waves_text(&self) -> String {
+        let texts = self.waves.iter().map(WaveView::text);
+        texts.collect::<Vec<_>>().join(", then ")
+    }
+
     fn back_ends_text(&self) -> String {
         let texts = self
             .back_ends
@@ -169,6 +179,8 @@ impl View for FleetView {
             .line("devices", self.device_count)
             .maybe("adoption", self.adoption.as_ref().map(AdoptionView::text))
             .line("utilisation", format!("{} %", self.utilisation_percent))
+            .line("first go", self.waves_text())
+            .maybe("canary", self.canary.as_ref().map(CanaryView::text))
             .maybe("poll after", seconds_text(self.poll_after))
             .line("debts", self.debts_text())
             .line("back ends", self.back_ends_text())

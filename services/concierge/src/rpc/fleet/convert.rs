@@ -14,6 +14,7 @@ use hubshift_domain::route::OnUnreachable;
 use tonic::Status;
 use uuid::Uuid;
 
+use super::waves::waves;
 use crate::app::fleet::{Creation, Update};
 use crate::store::fleet::{Changes, NewFleet};
 use crate::store::hub::{HubRow, millis};
@@ -63,6 +64,7 @@ fn new_fleet(checks: &mut Checks, fleet_id: &FleetId, wire: &Fleet) -> Option<Cr
         .iter()
         .find(|row| row.hub_id == active.as_str())?
         .index();
+    let waves = waves(checks, &wire.waves);
     let fleet = NewFleet {
         fleet_id: fleet_id.to_string(),
         display_name: display_name(checks, &wire.display_name),
@@ -79,6 +81,7 @@ fn new_fleet(checks: &mut Checks, fleet_id: &FleetId, wire: &Fleet) -> Option<Cr
             POLL,
         ),
         on_unreachable: on_unreachable.to_string(),
+        waves: serde_json::to_value(waves).ok()?,
     };
     Some(Creation { fleet, hubs })
 }
@@ -267,6 +270,7 @@ fn all_set(wire: &Fleet) -> Vec<String> {
         ("device_count", wire.device_count != 0),
         ("utilisation_percent", wire.utilisation_percent != 0),
         ("poll_after", wire.poll_after.is_some()),
+        ("waves", !wire.waves.is_empty()),
     ];
     set.into_iter()
         .filter(|(_, is_set)| *is_set)
@@ -293,6 +297,7 @@ fn changes(checks: &mut Checks, wire: &Fleet, paths: &[String]) -> Changes {
                 let ms = span(checks, "fleet.poll_after", wire, DEFAULT_POLL, POLL);
                 changes.poll_after_ms = Some(ms);
             }
+            "waves" => changes.waves = serde_json::to_value(waves(checks, &wire.waves)).ok(),
             other => checks.violation("update_mask", format!("`{other}` can't be changed")),
         }
     }

@@ -1,13 +1,16 @@
 //! `FleetService`: fleets for operators, and the watch for back ends.
 
+mod canary;
 mod convert;
+mod waves;
 
 use std::sync::Arc;
 
 use hubshift_api::pb::concierge::fleet_service_server::{FleetService, FleetServiceServer};
 use hubshift_api::pb::concierge::{
     AcknowledgeEpochRequest, AcknowledgeEpochResponse, CreateFleetRequest, Fleet, GetFleetRequest,
-    ListFleetsRequest, ListFleetsResponse, UpdateFleetRequest, WatchFleetRequest,
+    ListFleetsRequest, ListFleetsResponse, StartCanaryRequest, StopCanaryRequest,
+    UpdateFleetRequest, WatchFleetRequest,
 };
 use hubshift_api::validate::Checks;
 use hubshift_domain::epoch::Epoch;
@@ -93,6 +96,34 @@ impl FleetService for Fleets {
         let (request_id, update) = convert::update(&message)?;
         let request = idem::Request::new(&caller, "UpdateFleet", request_id, &message);
         let fleet = self.app.update_fleet(&request, &update).await?;
+        self.app.table.refresh_soon();
+        Ok(Response::new(fleet))
+    }
+
+    async fn start_canary(
+        &self,
+        request: Request<StartCanaryRequest>,
+    ) -> Result<Response<Fleet>, Status> {
+        self.app.ready()?;
+        let caller = Caller::of(&request).name;
+        let message = request.into_inner();
+        let (request_id, order) = canary::start(&message)?;
+        let request = idem::Request::new(&caller, "StartCanary", request_id, &message);
+        let fleet = self.app.start_canary(&request, &order).await?;
+        self.app.table.refresh_soon();
+        Ok(Response::new(fleet))
+    }
+
+    async fn stop_canary(
+        &self,
+        request: Request<StopCanaryRequest>,
+    ) -> Result<Response<Fleet>, Status> {
+        self.app.ready()?;
+        let caller = Caller::of(&request).name;
+        let message = request.into_inner();
+        let (request_id, fleet, id) = canary::stop(&message)?;
+        let request = idem::Request::new(&caller, "StopCanary", request_id, &message);
+        let fleet = self.app.stop_canary(&request, fleet.as_str(), id).await?;
         self.app.table.refresh_soon();
         Ok(Response::new(fleet))
     }

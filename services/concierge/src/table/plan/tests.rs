@@ -1,9 +1,11 @@
 //! Every reason to sign, to raise, to keep and to serve.
 
+use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::HubState;
-use hubshift_domain::route::{PrivateKey, ROUTE_LIFE};
+use hubshift_domain::route::{Cohort, PrivateKey, ROUTE_LIFE};
 
 use super::*;
+use crate::table::CanaryEntry;
 use crate::table::fixture::{self, entry, facts, signer};
 
 fn nothing() -> Snapshot {
@@ -116,6 +118,41 @@ fn what_devices_are_told_changes_only_under_a_higher_version() {
     let fleet = held.fleet_id.clone();
     assert_eq!(
         plan.actions,
+        [Action::Raise {
+            fleet,
+            from: 4,
+            to: 5
+        }]
+    );
+}
+
+#[test]
+fn a_canary_is_told_and_its_end_is_told_under_a_higher_version() {
+    let mut facts = facts("acme", 1024, 4);
+    facts.canary = Some(CanaryEntry {
+        id: "c-1".into(),
+        hub: facts.hubs[1].hub_id.clone(),
+        epoch: Epoch(1024),
+        cohort: Cohort::Percent(5),
+        start_time: OffsetDateTime::UNIX_EPOCH,
+        until_time: OffsetDateTime::UNIX_EPOCH + time::Duration::MINUTE,
+    });
+    let begins = plan(read(facts.clone(), vec![]), &nothing(), &signer());
+    let [Action::Sign(claims)] = begins.actions.as_slice() else {
+        panic!("{:?}", begins.actions)
+    };
+    assert_eq!(claims.canary().unwrap().endpoint.hub.as_str(), "west");
+    let stored = vec![signer().sign(claims).unwrap()];
+    let goes_on = plan(read(facts.clone(), stored.clone()), &nothing(), &signer());
+    assert!(goes_on.actions.is_empty(), "{:?}", goes_on.actions);
+    assert_eq!(goes_on.entries[0].canary_hub_index(), Some(1));
+
+    let fleet = facts.fleet_id.clone();
+    let mut over = read(facts, stored);
+    over.now += time::Duration::MINUTE;
+    let over = plan(over, &nothing(), &signer());
+    assert_eq!(
+        over.actions,
         [Action::Raise {
             fleet,
             from: 4,

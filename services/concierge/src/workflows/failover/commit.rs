@@ -7,18 +7,17 @@
 use hubshift_domain::epoch::Epoch;
 use hubshift_domain::failover::{Kind, may_commit};
 use hubshift_domain::hub_state::HubState;
-use hubshift_domain::id::{FleetId, HubId, IdError};
-use hubshift_domain::route::{OnUnreachable, RouteClaims, RouteHub, RouteInputs, claims};
 use hubshift_flow::{Progress, StepCx, StepError};
 use hubshift_store::{StoreError, Tx};
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{Failover, State, guarded, operation};
+use crate::app::route::route_claims;
 use crate::store::authority::{self, Held, Succession};
 use crate::store::epoch::{self, Committed, Opening};
 use crate::store::fleet::{self, FleetRow};
-use crate::store::hub::{self, HubRow};
+use crate::store::hub;
 use crate::store::route::{self, NewRoute};
 use crate::store::{debt, durability, unsigned};
 use crate::table::EPOCH_FORGOTTEN;
@@ -111,7 +110,8 @@ impl Failover {
         fleet::raise_routing_version(tx, &cx.fleet_id).await?;
         let fleet = read_fleet(tx, cx).await?;
         let hubs = hub::of_fleet(tx, &cx.fleet_id).await?;
-        let claims = route_claims(&fleet, &hubs, opened).map_err(StepError::Unknown)?;
+        // No canary outlives its epoch.
+        let claims = route_claims(&fleet, &hubs, None, opened).map_err(StepError::Unknown)?;
         let jws = self.app.signer.sign(&claims).map_err(anyhow::Error::from)?;
         let new = NewRoute {
             fleet_id: &cx.fleet_id,
@@ -262,42 +262,4 @@ async fn open_epoch(
 async fn read_fleet(tx: &mut Tx, cx: &StepCx) -> Result<FleetRow, StepError> {
     let row = fleet::get(tx, &cx.fleet_id).await?;
     row.ok_or_else(|| StepError::rejected("FLEET_NOT_FOUND", "no such fleet"))
-}
-
-/// What devices are told from this moment on.
-fn route_claims(
-    fleet: &FleetRow,
-    hubs: &[HubRow],
-    opened: OffsetDateTime,
-) -> anyhow::Result<RouteClaims> {
-    let fleet_id = FleetId::new(fleet.fleet_id.as_str())?;
-    let active_hub = HubId::new(fleet.active_hub_id.as_str())?;
-    let ids: Vec<HubId> = hubs
-        .iter()
-        .map(|hub| HubId::new(hub.hub_id.as_str()))
-        .collect::<Result<_, IdError>>()?;
-    let hubs = hubs.iter().zip(&ids).map(|(hub, id)| route_hub(hub, id));
-    let inputs = RouteInputs {
-        fleet: &fleet_id,
-        epoch: fleet.epoch(),
-        routing_version: unsigned(fleet.routing_version),
-        active_hub: &active_hub,
-        hubs: hubs.collect::<Result<_, StoreError>>()?,
-        device_count: unsigned(fleet.device_count),
-        utilisation_percent: u8::try_from(fleet.utilisation_percent).unwrap_or(1),
-        on_unreachable: OnUnreachable::from(fleet.on_unreachable.clone()),
-        epoch_opened: opened,
-    };
-    Ok(claims(&inputs, opened)?)
-}
-
-fn route_hub<'a>(hub: &'a HubRow, id: &'a HubId) -> Result<RouteHub<'a>, StoreError> {
-    Ok(RouteHub {
-        hub: id,
-        index: hub.index(),
-        state: hub.state()?,
-        host: &hub.host,
-        region: &hub.region,
-        admission_per_second: hub.admission(),
-    })
 }

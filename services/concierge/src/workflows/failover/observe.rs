@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use hubshift_domain::failover::{adoption_is_complete, observation};
-use hubshift_domain::pacing;
 use hubshift_flow::{Progress, StepCx, StepError};
 use time::OffsetDateTime;
 
@@ -53,9 +52,7 @@ fn is_over(
     began: OffsetDateTime,
     limit: Duration,
 ) -> bool {
-    let percent = u8::try_from(row.utilisation_percent).unwrap_or(1);
-    let rate = target.map_or(1, HubRow::admission);
-    let window = pacing::window(unsigned(row.device_count), percent, rate);
+    let window = row.window(target.map_or(1, HubRow::admission));
     let poll = poll_after(row);
     let watched = Duration::try_from(row.now - began).unwrap_or_default();
     let is_complete = adoption_is_complete(seen.polling, seen.attached) && watched >= poll;
