@@ -66,7 +66,8 @@ async fn each_device_connects_at_its_own_slot_of_each_epoch() {
             assert_eq!(due.at - start, route.slot(due.device.as_str()));
         }
         let came: BTreeSet<_> = seen.into_iter().map(|due| due.device).collect();
-        assert_eq!(came, (0..20).map(device).collect());
+        let all: BTreeSet<_> = (0..20).map(device).collect();
+        assert_eq!(came, all);
     }
 }
 
