@@ -1,7 +1,8 @@
 //! `GET /healthz` and `/readyz`, for the probes of DNS redirection and of orchestrators.
 //!
 //! 200 as long as devices can be answered, which takes a table and not a database; 503 before. The
-//! body is for people.
+//! body is short and for people; HEAD leaves it out, and no cache keeps either. Which probe to set
+//! up how: docs/front-door.md.
 
 use axum::Json;
 use axum::extract::State;
