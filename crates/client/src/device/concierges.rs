@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn three() -> Concierges {
-        let url = |host: &str| format!("https://{host}.example").parse().unwrap();
+        let url = |host: &str| -> Url { format!("https://{host}.example").parse().unwrap() };
         Concierges::new(["a", "b", "c"].map(url).to_vec())
     }
 

@@ -242,7 +242,8 @@ mod tests {
     fn retry_after_is_read_in_both_forms_and_nothing_else() {
         let now = OffsetDateTime::from_unix_timestamp(784_111_777).unwrap();
         let read = |text: &str| {
-            let headers = [(RETRY_AFTER, text.parse().unwrap())].into_iter().collect();
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
             retry_after(&headers, now)
         };
         assert_eq!(read("120"), Some(Duration::from_secs(120)));
