@@ -114,6 +114,10 @@ id!(
     HubId, is_slug, Slug
 );
 id!(
+    /// A wave's slug within its fleet: which devices go first.
+    WaveId, is_slug, Slug
+);
+id!(
     /// A device's id, case-sensitive, as its hubs know it.
     DeviceId, is_device_id, Device
 );

@@ -4,6 +4,7 @@
 //! keys are passed in. No name in here belongs to a vendor.
 
 pub mod adoption;
+pub mod canary;
 pub mod epoch;
 pub mod failover;
 pub mod fence;

@@ -4,7 +4,8 @@
 //! A slot is a function of the device's id, the epoch and the window alone: asking again does not
 //! roll it again (L17), nobody has to coordinate, and a device can compute it from the signed
 //! route. Arrivals per second stay at or below the share `u` of the target's admission rate, plus
-//! Poisson slack (I25).
+//! Poisson slack (I25). Classes of devices that go first have windows of their own
+//! ([`Waves`](crate::route::Waves)).
 
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
 /// No backoff is longer than this.
 pub const BACKOFF_CAP: Duration = Duration::from_secs(60);
 
+/// No number of 64 bits has more decimal digits.
+const MAX_DIGITS: usize = 20;
+
 /// How long the device waits before it connects after it first accepted the epoch: whole
 /// milliseconds in `[0, window)`, `floor(W * H(device_id, epoch))`; zero for an empty window.
 pub fn slot(device_id: &str, epoch: Epoch, window: Duration) -> Duration {
@@ -29,15 +33,37 @@ pub fn slot(device_id: &str, epoch: Epoch, window: Duration) -> Duration {
 
 /// The first 8 bytes, big-endian, of SHA-256(device_id, 0x00, epoch in decimal).
 fn slot_hash(device_id: &str, epoch: Epoch) -> u64 {
+    let mut digits = [0; MAX_DIGITS];
+    device_hash(device_id, &[decimal(epoch.0, &mut digits)])
+}
+
+/// The first 8 bytes, big-endian, of SHA-256 over the device's id and `parts`, with a zero byte
+/// before each part: what every class of devices is told apart by.
+pub(crate) fn device_hash(device_id: &str, parts: &[&[u8]]) -> u64 {
     let mut hash = Sha256::new();
     hash.update(device_id.as_bytes());
-    hash.update([0]);
-    hash.update(epoch.to_string().as_bytes());
+    for part in parts {
+        hash.update([0]);
+        hash.update(part);
+    }
     let digest = hash.finalize();
     digest
         .iter()
         .take(8)
         .fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
+/// The number in decimal, without an allocation: this is done for every poll of every device.
+fn decimal(mut number: u64, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
+    let mut first = MAX_DIGITS;
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[first..];
+        }
+    }
 }
 
 /// The admission window `W = N / (u * R)`, rounded up to a millisecond.
@@ -82,6 +108,13 @@ mod tests {
             let first = slot(&device, Epoch(epoch), window);
             prop_assert!(first < window);
             prop_assert_eq!(slot(&device, Epoch(epoch), window), first);
+        }
+
+        #[test]
+        fn digits_are_those_of_the_number(number in any::<u64>(), shift in 0u32..64) {
+            let mut digits = [0; MAX_DIGITS];
+            let number = number >> shift;
+            prop_assert_eq!(decimal(number, &mut digits), number.to_string().as_bytes());
         }
 
         #[test]

@@ -16,7 +16,7 @@ use reqwest::{Client, Url};
 use time::OffsetDateTime;
 
 use super::concierges::Concierges;
-use super::files::{Saved, StateFile};
+use super::files::{Saved, SavedAim, StateFile};
 use super::poller::Poller;
 use super::{Answer, Core, Decision, DeviceError, HttpError, PollError, Steps, Trust};
 
@@ -161,9 +161,15 @@ impl DeviceClient {
         // A clock that went back makes the wait longer, at most by the whole slot.
         let ago = unix_ms().saturating_sub(saved.accepted_unix_ms);
         let ago = Duration::from_millis(u64::try_from(ago).unwrap_or(0));
+        let now = Instant::now();
+        self.core.on_clock(OffsetDateTime::now_utc(), now);
         self.core
-            .restore(&saved.route, ago, Instant::now())
-            .map_err(DeviceError::Saved)
+            .restore(&saved.route, ago, now)
+            .map_err(DeviceError::Saved)?;
+        if let Some(aim) = saved.aim.and_then(|aim| aim.at(unix_ms())) {
+            self.core.restore_aim(&aim, now);
+        }
+        Ok(())
     }
 
     /// Polls by itself from now on and says when to connect where: for applications that have one
@@ -215,13 +221,15 @@ impl DeviceClient {
     /// A device that can't save still moves: staying at a dead hub would be worse.
     fn save(&mut self) {
         self.has_learned = false;
-        let (Some(file), Some((route, ago))) = (&self.state, self.core.held(Instant::now())) else {
+        let now = Instant::now();
+        let (Some(file), Some((route, ago))) = (&self.state, self.core.held(now)) else {
             return;
         };
         let ago = i64::try_from(ago.as_millis()).unwrap_or(0);
         let saved = Saved {
             route: route.to_owned(),
             accepted_unix_ms: unix_ms().saturating_sub(ago),
+            aim: Some(SavedAim::of(&self.core.aim(now), unix_ms())),
             key_set: self.key_set.clone(),
         };
         if let Err(error) = file.save(&saved) {
@@ -234,9 +242,9 @@ impl DeviceClient {
         self.keys_due = Instant::now();
     }
 
-    /// What to do now; `None` until a first route is held.
+    /// What to do now; `None` until a first route is held. Look again at [`Decision::until`].
     pub fn decision(&self) -> Option<Decision> {
-        self.core.decision()
+        self.core.decision_at(Instant::now())
     }
 
     /// The device's state.

@@ -4,11 +4,15 @@
 //! answer ─▶ verified? ─▶ newer epoch: hold it, start its slot ──────────────┐
 //!                        same: hold the newer signature, the timer runs on  ├─▶ decision
 //!                        older: keep what is held, present it ──────────────┘
+//! canary of the route that has this device ─▶ its standby at a slot of its own, until its signed end,
+//!                                 a route without it, or three failed attempts; then back, at the slot
 //! no answer from any concierge ─▶ what is held stays; under standby_after and with the hub silent
 //!                                 as well, the next hub of the signed list
 //! ```
 
+mod canary;
 mod connect;
+mod trial;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +21,12 @@ use hubshift_domain::id::{DeviceId, FleetId};
 use hubshift_domain::pacing;
 use hubshift_domain::route::{Accept, RouteClaims, RouteEndpoint, RouteError, accept};
 use serde::Deserialize;
+use time::OffsetDateTime;
 
 use super::Trust;
 use connect::Connection;
+pub use trial::Aim;
+use trial::{MAX_FAILURES, Timer, Trial};
 
 /// Before any concierge said how often to ask.
 const DEFAULT_POLL: Duration = Duration::from_secs(60);
@@ -71,6 +78,9 @@ pub struct Decision {
     pub endpoint: RouteEndpoint,
     /// When to connect to it, if the device isn't attached to it.
     pub connect_at: Instant,
+    /// When this decision ends by itself, because a canary does: look again then. Nobody has to
+    /// answer for it.
+    pub until: Option<Instant>,
     /// When to ask a concierge again.
     pub poll_at: Instant,
     /// Whether a concierge answered the last poll.
@@ -91,6 +101,11 @@ pub struct Core {
     trust: Trust,
     held: Option<Held>,
     connection: Connection,
+    /// The held route's canary, if this device takes part: on, or over.
+    trial: Option<Trial>,
+    timer: Timer,
+    /// What the wall clock said last, and when.
+    clock: Option<(OffsetDateTime, Instant)>,
     poll_after: Duration,
     poll_at: Instant,
     /// Polls in a row that no concierge answered, and since when.
@@ -106,6 +121,9 @@ impl Core {
             trust,
             held: None,
             connection: Connection::new(now),
+            trial: None,
+            timer: Timer::after(Duration::ZERO, Duration::ZERO, now),
+            clock: None,
             poll_after: DEFAULT_POLL,
             poll_at: now,
             silence: None,
@@ -113,14 +131,16 @@ impl Core {
     }
 
     /// Takes up what was saved: the signed route, and how long ago its epoch was accepted. The
-    /// slot's timer runs on where it was.
+    /// slot's timer runs on where it was. A canary is over, unless [`Self::restore_aim`] says else.
     ///
     /// # Errors
     /// The route is not believed; the device then knows nothing.
     pub fn restore(&mut self, jws: &str, ago: Duration, now: Instant) -> Result<(), Refused> {
         let route = self.verified(jws)?;
-        let wait = route.slot(self.device.as_str()).saturating_sub(ago);
-        self.connection.aim(now + wait);
+        self.timer = Timer::after(ago, route.slot(self.device.as_str()), now);
+        self.connection.aim(self.timer.due(now));
+        let canary = route.canary_of(self.device.as_str());
+        self.trial = canary.map(|canary| Trial::of(canary, &route, &self.device));
         let accepted_at = now.checked_sub(ago).unwrap_or(now);
         self.held = Some(Held {
             route: Arc::new(route),
@@ -141,6 +161,7 @@ impl Core {
         random: u64,
     ) -> Result<Outcome, Refused> {
         let route = self.verified(&answer.route)?;
+        self.advance(now);
         let (least, most) = POLL_BOUNDS;
         let advice = Duration::from_millis(u64::from(answer.poll_after_ms));
         self.poll_after = advice.clamp(least, most);
@@ -164,12 +185,14 @@ impl Core {
 
     /// Takes "nothing changed" (304).
     pub fn on_not_modified(&mut self, now: Instant, random: u64) {
+        self.advance(now);
         self.answered(now, random);
     }
 
     /// No concierge answered this poll. What is held stays, and the poll period with it: devices
     /// that asked faster would keep a concierge down. A device that knows nothing yet backs off.
     pub fn on_failure(&mut self, now: Instant, random: u64) {
+        self.advance(now);
         let (polls, since) = self.silence.unwrap_or((0, now));
         self.silence = Some((polls.saturating_add(1), since));
         self.poll_at = match self.held {
@@ -201,16 +224,15 @@ impl Core {
         }
     }
 
-    /// The timer starts with an epoch and with nothing else.
+    /// The timer starts with an epoch or a canary, and with nothing else.
     fn hold(&mut self, route: RouteClaims, jws: &str, now: Instant) {
-        let known = self
-            .held
-            .as_ref()
-            .filter(|held| held.route.epoch == route.epoch);
-        let accepted_at = match known {
-            Some(held) => held.accepted_at,
+        let known = self.held.as_ref();
+        let known = known.filter(|held| held.route.epoch == route.epoch);
+        let accepted_at = match known.map(|held| held.accepted_at) {
+            Some(at) => at,
             None => {
-                self.connection.aim(now + route.slot(self.device.as_str()));
+                self.trial = None;
+                self.start(route.slot(self.device.as_str()), now);
                 now
             }
         };
@@ -219,6 +241,12 @@ impl Core {
             jws: jws.to_owned(),
             accepted_at,
         });
+        self.follow_canary(now);
+    }
+
+    fn start(&mut self, wait: Duration, now: Instant) {
+        self.timer = Timer::after(Duration::ZERO, wait, now);
+        self.connection.aim(now + wait);
     }
 
     fn renew(&mut self, route: RouteClaims, jws: &str) {
@@ -232,14 +260,20 @@ impl Core {
         }
     }
 
-    /// What to do now; `None` until a first route is held.
+    /// What to do now, as the last event left it; `None` until a first route is held.
     pub fn decision(&self) -> Option<Decision> {
         let held = self.held.as_ref()?;
-        let endpoint = self.connection.endpoint(&held.route)?.clone();
+        let trial = self.trial.as_ref();
+        let canary = trial.and_then(|trial| Some((&trial.endpoint, trial.ends_at()?)));
+        let (endpoint, until) = match canary {
+            Some((endpoint, ends_at)) => (endpoint, Some(ends_at)),
+            None => (self.connection.endpoint(&held.route)?, None),
+        };
         Some(Decision {
             route: held.route.clone(),
-            endpoint,
+            endpoint: endpoint.clone(),
             connect_at: self.connection.connect_at(),
+            until,
             poll_at: self.poll_at,
             is_answered: self.silence.is_none(),
         })
@@ -275,15 +309,25 @@ impl Core {
     /// The device lost its hub: it connects again after a first backoff, or at its slot if that
     /// lies ahead.
     pub fn on_disconnected(&mut self, now: Instant, random: u64) {
+        self.advance(now);
         self.connection.on_disconnected(now, random);
     }
 
     /// An attempt to connect failed: the next one comes after a backoff with full jitter, perhaps
-    /// at the next hub of the signed list.
+    /// at the next hub of the signed list. A canary that takes nobody is given up after three.
     pub fn on_connect_failed(&mut self, error: &str, now: Instant, random: u64) {
+        self.advance(now);
         let since = self.silence.map(|(_, since)| since);
-        let route = self.held.as_ref().map(|held| &*held.route);
+        let at_canary = self.slot_of_trial();
+        // From a canary nobody walks: its way on is the way back.
+        let held = self.held.as_ref().filter(|_| at_canary.is_none());
+        let route = held.map(|held| &*held.route);
         self.connection.on_failed(error, route, since, now, random);
+        if let Some(slot) = at_canary
+            && self.connection.failures() >= MAX_FAILURES
+        {
+            self.go_back(now, slot);
+        }
     }
 
     /// The fleet.

@@ -21,9 +21,10 @@ use std::time::{Duration, Instant};
 use hubshift_domain::id::{DeviceId, FleetId, HubId};
 use hubshift_domain::route::{KeySet, RouteEndpoint};
 use reqwest::{Client, Url};
+use time::OffsetDateTime;
 
 use super::poller::{Poller, until};
-use super::{Answer, Core, DeviceClient, DeviceConfig, DeviceError, Trust};
+use super::{Answer, Core, Decision, DeviceClient, DeviceConfig, DeviceError, Trust};
 use echo::Echo;
 
 /// What a gateway is told at its start.
@@ -110,6 +111,7 @@ impl Gateway {
         let held = self.poller.client().core();
         let fleet = held.fleet().clone();
         let mut core = Core::new(fleet, device.clone(), self.trust.clone(), now);
+        core.on_clock(OffsetDateTime::now_utc(), now);
         if let Some((route, ago)) = held.held(now) {
             // It was verified when it was accepted: the shared trust knows it.
             if let Err(error) = core.restore(route, ago, now) {
@@ -122,7 +124,7 @@ impl Gateway {
             planned: None,
         };
         self.members.insert(device.clone(), member);
-        self.plan(&device);
+        self.plan(&device, now);
     }
 
     /// A device left the gateway for good.
@@ -168,17 +170,15 @@ impl Gateway {
     }
 
     fn pop(&mut self, now: Instant) -> Option<Due> {
-        let (at, device) = self.due.first().filter(|(at, _)| *at <= now).cloned()?;
-        self.due.remove(&(at, device.clone()));
-        let member = self.members.get_mut(&device)?;
-        member.planned = None;
-        let endpoint = member.core.decision()?.endpoint;
-        member.told = Some((endpoint.hub.clone(), at));
-        Some(Due {
-            device,
-            endpoint,
-            at,
-        })
+        loop {
+            let place = self.due.first().filter(|(at, _)| *at <= now).cloned()?;
+            self.due.remove(&place);
+            let due = self.members.get_mut(&place.1).and_then(|one| one.due(now));
+            self.plan(&place.1, now);
+            if due.is_some() {
+                return due;
+            }
+        }
     }
 
     /// A poll is over: every device learns what came of it.
@@ -187,7 +187,9 @@ impl Gateway {
         let is_answered = decision.is_some_and(|decision| decision.is_answered);
         let is_new = self.see(now);
         let answer = self.news().filter(|_| is_new);
+        let unix = OffsetDateTime::now_utc();
         for member in self.members.values_mut() {
+            member.core.on_clock(unix, now);
             match (is_answered, &answer) {
                 (false, _) => member.core.on_failure(now, 0),
                 (true, None) => member.core.on_not_modified(now, 0),
@@ -202,7 +204,7 @@ impl Gateway {
         }
         let devices: Vec<_> = self.members.keys().cloned().collect();
         for device in devices {
-            self.plan(&device);
+            self.plan(&device, now);
         }
     }
 
@@ -231,14 +233,14 @@ impl Gateway {
     }
 
     /// Puts a device where it belongs in the schedule.
-    fn plan(&mut self, device: &DeviceId) {
+    fn plan(&mut self, device: &DeviceId, now: Instant) {
         let Some(member) = self.members.get_mut(device) else {
             return;
         };
         if let Some(at) = member.planned.take() {
             self.due.remove(&(at, device.clone()));
         }
-        if let Some(at) = member.wants() {
+        if let Some(at) = member.look_at(now) {
             member.planned = Some(at);
             self.due.insert((at, device.clone()));
         }
@@ -268,7 +270,7 @@ impl Gateway {
         if let Some(member) = self.members.get_mut(device) {
             tell(&mut member.core);
             member.told = None;
-            self.plan(device);
+            self.plan(device, Instant::now());
         }
     }
 
@@ -279,15 +281,32 @@ impl Gateway {
 }
 
 impl Member {
-    /// When the application is to be told to connect this device; `None`: it is where it belongs,
-    /// or the application knows.
-    fn wants(&self) -> Option<Instant> {
-        let decision = self.core.decision()?;
-        let (hub, at) = (decision.endpoint.hub, decision.connect_at);
+    /// What the application is to be told now, and is told with this.
+    fn due(&mut self, now: Instant) -> Option<Due> {
+        let decision = self.core.decision_at(now)?;
+        let at = self.connects_at(&decision).filter(|at| *at <= now)?;
+        self.told = Some((decision.endpoint.hub.clone(), at));
+        Some(Due {
+            device: self.core.device().clone(),
+            endpoint: decision.endpoint,
+            at,
+        })
+    }
+
+    /// When to look at this device again: it connects then, or its canary ends.
+    fn look_at(&self, now: Instant) -> Option<Instant> {
+        let decision = self.core.decision_at(now)?;
+        let times = [self.connects_at(&decision), decision.until];
+        times.into_iter().flatten().min()
+    }
+
+    /// `None`: the device is where it belongs, or the application knows.
+    fn connects_at(&self, decision: &Decision) -> Option<Instant> {
+        let (hub, at) = (&decision.endpoint.hub, decision.connect_at);
         let (_, attached, _) = self.core.echo();
         let is_there = attached == hub.as_str();
         let told = self.told.as_ref();
-        let is_told = told.is_some_and(|told| told.0 == hub && told.1 == at);
+        let is_told = told.is_some_and(|told| told.0 == *hub && told.1 == at);
         (!is_there && !is_told).then_some(at)
     }
 }

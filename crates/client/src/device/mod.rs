@@ -24,8 +24,9 @@
 //! A [`Gateway`] does the same for many devices with one poll.
 //!
 //! Kept true: nothing is believed without our signature; an accepted epoch never goes down, not
-//! across a restart either (I3); the slot's timer starts once per epoch and no poll restarts it;
-//! no concierge is asked before the time that it named.
+//! across a restart either (I3); the slot's timer starts once per epoch, and once per canary, and no
+//! poll restarts it; a device is never sent to a canary's hub after the canary's signed end; no
+//! concierge is asked before the time that it named.
 
 mod client;
 mod concierges;
@@ -39,7 +40,7 @@ mod steps;
 mod trust;
 
 pub use self::client::{DeviceClient, DeviceConfig};
-pub use self::core::{Answer, Core, Decision, Outcome, Refused};
+pub use self::core::{Aim, Answer, Core, Decision, Outcome, Refused};
 pub use self::error::{DeviceError, PollError};
 pub use self::gateway::{Due, Gateway, GatewayConfig};
 pub use self::http::{HttpError, fetch_keys, http_client};

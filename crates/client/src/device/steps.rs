@@ -98,7 +98,9 @@ impl Steps {
 
     fn wake(&self) -> Option<Instant> {
         let ahead = self.told.as_ref().filter(|plan| !plan.is_due);
-        let times = [self.poller.begins_at(), ahead.map(|plan| plan.at)];
+        // A canary's end, which nobody has to answer for.
+        let end = self.client().decision().and_then(|decision| decision.until);
+        let times = [self.poller.begins_at(), ahead.map(|plan| plan.at), end];
         times.into_iter().flatten().min()
     }
 

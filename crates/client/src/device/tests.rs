@@ -17,7 +17,8 @@ use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::HubState;
 use hubshift_domain::id::{DeviceId, FleetId, HubId};
 use hubshift_domain::route::{
-    KeySet, OnUnreachable, PrivateKey, RouteClaims, RouteHub, RouteInputs, claims, sign,
+    Canary, CanaryClaim, Cohort, DeviceHash, KeySet, OnUnreachable, PrivateKey, RouteClaims,
+    RouteEndpoint, RouteHub, RouteInputs, claims, sign,
 };
 use reqwest::Url;
 use time::OffsetDateTime;
@@ -117,6 +118,29 @@ fn route(epoch: u64) -> String {
     sign(&claims_of(epoch, 1000), &key()).unwrap()
 }
 
+/// One that has `d-1` in a canary at west until then.
+fn with_canary(mut route: RouteClaims, until: OffsetDateTime) -> String {
+    route.canary = Some(CanaryClaim::Known(Canary {
+        id: "c-1".to_owned(),
+        endpoint: RouteEndpoint {
+            hub: HubId::new("west").unwrap(),
+            host: "west.example.net".to_owned(),
+            region: "elsewhere".to_owned(),
+        },
+        cohort: Cohort::Devices(vec![DeviceHash::of("d-1")]),
+        window_ms: 0,
+        started_at: until - time::Duration::MINUTE,
+        until,
+    }));
+    sign(&route, &key()).unwrap()
+}
+
+/// In whole seconds, as routes have it.
+fn in_seconds(count: i64) -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    OffsetDateTime::from_unix_timestamp(now + count).unwrap()
+}
+
 /// Devices that move at 80 a second; `east` is active.
 fn claims_of(epoch: u64, device_count: u64) -> RouteClaims {
     let (fleet, hub) = (FleetId::new("acme").unwrap(), HubId::new("east").unwrap());
@@ -137,6 +161,8 @@ fn claims_of(epoch: u64, device_count: u64) -> RouteClaims {
         utilisation_percent: 80,
         on_unreachable: OnUnreachable::Ask,
         epoch_opened: OffsetDateTime::UNIX_EPOCH,
+        waves: &[],
+        canary: None,
     };
     claims(&inputs, OffsetDateTime::UNIX_EPOCH).unwrap()
 }

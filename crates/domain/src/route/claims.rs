@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::OnUnreachable;
+use super::canary::{self, Canary, CanaryClaim};
+use super::{OnUnreachable, Waves};
 use crate::epoch::Epoch;
 use crate::id::{FleetId, HubId};
 use crate::pacing;
@@ -30,6 +31,9 @@ pub struct RouteClaims {
     pub admission: Admission,
     /// What a device does when neither hub nor concierge answers.
     pub on_unreachable: OnUnreachable,
+    /// The devices that are attached to a standby for a limited time, if any are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryClaim>,
     /// When it was signed.
     #[serde(with = "time::serde::timestamp")]
     pub issued_at: OffsetDateTime,
@@ -52,15 +56,15 @@ pub struct RouteEndpoint {
 /// How the fleet is spread over time when an epoch begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
-    /// The window that slots lie in, milliseconds.
+    /// The window that slots lie in, milliseconds: of all waves and of the rest after them. A
+    /// device that does not know of waves has its slot anywhere in it.
     pub window_ms: u64,
     /// When the epoch began. For people and reports: a slot counts from a device's acceptance.
     #[serde(with = "time::serde::timestamp")]
     pub started_at: OffsetDateTime,
-    /// Classes of devices that go first. Empty in this version; a device ignores what it does not
-    /// know.
+    /// Classes of devices that go first, each in a window of its own.
     #[serde(default)]
-    pub waves: Vec<serde_json::Value>,
+    pub waves: Waves,
 }
 
 impl RouteClaims {
@@ -74,13 +78,25 @@ impl RouteClaims {
         self.endpoints.first()
     }
 
-    /// How long this device waits after it first accepted the epoch.
+    /// How long this device waits after it first accepted the epoch: its place in the window of its
+    /// wave, or in what the waves leave.
     pub fn slot(&self, device_id: &str) -> Duration {
-        pacing::slot(
-            device_id,
-            self.epoch,
-            Duration::from_millis(self.admission.window_ms),
-        )
+        let Admission {
+            window_ms, waves, ..
+        } = &self.admission;
+        let (offset, window) = waves.range(device_id, *window_ms);
+        let within = pacing::slot(device_id, self.epoch, Duration::from_millis(window));
+        Duration::from_millis(offset) + within
+    }
+
+    /// The canary, if there is one that this version understands.
+    pub fn canary(&self) -> Option<&Canary> {
+        self.canary.as_ref().and_then(CanaryClaim::known)
+    }
+
+    /// The canary that this device takes part in. Whether it is over is for the device to know.
+    pub fn canary_of(&self, device_id: &str) -> Option<&Canary> {
+        self.canary().filter(|canary| canary.has(device_id))
     }
 
     /// Whether half of its life is over, so that it should be signed anew.
@@ -89,11 +105,13 @@ impl RouteClaims {
     }
 
     /// Whether a device would do the same with the other one; a difference needs a higher routing
-    /// version. Waves don't count: this version has none, and must not undo a newer one's.
+    /// version. What only a newer version understands is left to it, and doesn't count.
     pub fn tells_the_same(&self, other: &Self) -> bool {
         self.order() == other.order()
             && self.endpoints == other.endpoints
             && self.admission.window_ms == other.admission.window_ms
+            && self.admission.waves.tells_the_same(&other.admission.waves)
+            && canary::tell_the_same(self.canary.as_ref(), other.canary.as_ref())
             && self.on_unreachable == other.on_unreachable
     }
 }

@@ -2,7 +2,10 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Admission, OnUnreachable, RouteClaims, RouteEndpoint, VERSION};
+use super::waves::{WavePlan, schedule};
+use super::{
+    Admission, Canary, CanaryClaim, Cohort, OnUnreachable, RouteClaims, RouteEndpoint, VERSION,
+};
 use crate::epoch::Epoch;
 use crate::hub_state::HubState;
 use crate::id::{FleetId, HubId};
@@ -28,6 +31,23 @@ pub struct RouteHub<'a> {
     pub admission_per_second: u32,
 }
 
+/// A canary, as far as a route is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct CanaryInputs<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The standby that its cohort is attached to.
+    pub hub: &'a HubId,
+    /// The epoch that it began in.
+    pub epoch: Epoch,
+    /// Who takes part.
+    pub cohort: &'a Cohort,
+    /// When it began.
+    pub started_at: OffsetDateTime,
+    /// When it ends.
+    pub until: OffsetDateTime,
+}
+
 /// What a route is made of, read in one transaction.
 #[derive(Debug, Clone)]
 pub struct RouteInputs<'a> {
@@ -49,6 +69,10 @@ pub struct RouteInputs<'a> {
     pub on_unreachable: OnUnreachable,
     /// When the epoch began.
     pub epoch_opened: OffsetDateTime,
+    /// Who goes first, in order.
+    pub waves: &'a [WavePlan],
+    /// The canary that runs, if one does.
+    pub canary: Option<CanaryInputs<'a>>,
 }
 
 /// A fleet has no hub that devices may be sent to.
@@ -62,14 +86,22 @@ pub struct NotRoutable {
 }
 
 /// The claims that devices get. The signed list is what devices walk, so it holds the active hub,
-/// and `Ready` standbys only under `standby_after` (I22). `now` is cut to whole seconds.
+/// and `Ready` standbys only under `standby_after` (I22). A canary stands beside the list, and only
+/// while its hub is `Ready`, its epoch reigns and its time is not over. Times are cut to whole
+/// seconds.
 pub fn claims(inputs: &RouteInputs<'_>, now: OffsetDateTime) -> Result<RouteClaims, NotRoutable> {
     let active = active(inputs)?;
     let mut endpoints = vec![endpoint(active)];
     endpoints.extend(standbys(inputs).into_iter().map(endpoint));
-    let rate = active.admission_per_second;
-    let window = pacing::window(inputs.device_count, inputs.utilisation_percent, rate);
-    let issued_at = now.replace_nanosecond(0).unwrap_or(now);
+    let (waves, window) = schedule(
+        inputs.waves,
+        inputs.device_count,
+        inputs.utilisation_percent,
+        active.admission_per_second,
+    );
+    let canary = inputs.canary;
+    let canary = canary.and_then(|canary| canary_claim(inputs, &canary, active, now));
+    let issued_at = whole_seconds(now);
     Ok(RouteClaims {
         v: VERSION,
         fleet: inputs.fleet.clone(),
@@ -77,16 +109,47 @@ pub fn claims(inputs: &RouteInputs<'_>, now: OffsetDateTime) -> Result<RouteClai
         routing_version: inputs.routing_version,
         endpoints,
         admission: Admission {
-            window_ms: u64::try_from(window.as_millis()).unwrap_or(u64::MAX),
-            started_at: inputs
-                .epoch_opened
-                .replace_nanosecond(0)
-                .unwrap_or(inputs.epoch_opened),
-            waves: Vec::new(),
+            window_ms: millis(window),
+            started_at: whole_seconds(inputs.epoch_opened),
+            waves,
         },
         on_unreachable: inputs.on_unreachable,
+        canary: canary.map(CanaryClaim::Known),
         issued_at,
         not_after: issued_at + ROUTE_LIFE,
+    })
+}
+
+fn whole_seconds(time: OffsetDateTime) -> OffsetDateTime {
+    time.replace_nanosecond(0).unwrap_or(time)
+}
+
+fn millis(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The cohort moves as fast as the slower of both hubs admits it: the window is for the way there
+/// and for the way back.
+fn canary_claim(
+    inputs: &RouteInputs<'_>,
+    canary: &CanaryInputs<'_>,
+    active: RouteHub<'_>,
+    now: OffsetDateTime,
+) -> Option<Canary> {
+    let hub = inputs.hubs.iter().find(|hub| hub.hub == canary.hub)?;
+    let until = whole_seconds(canary.until);
+    if hub.state != HubState::Ready || canary.epoch != inputs.epoch || now >= until {
+        return None;
+    }
+    let size = canary.cohort.size(inputs.device_count);
+    let rate = hub.admission_per_second.min(active.admission_per_second);
+    Some(Canary {
+        id: canary.id.to_owned(),
+        endpoint: endpoint(*hub),
+        cohort: canary.cohort.clone(),
+        window_ms: millis(pacing::window(size, inputs.utilisation_percent, rate)),
+        started_at: whole_seconds(canary.started_at),
+        until,
     })
 }
 

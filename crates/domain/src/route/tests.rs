@@ -62,6 +62,8 @@ impl World {
             utilisation_percent: 80,
             on_unreachable,
             epoch_opened: now(),
+            waves: &[],
+            canary: None,
         }
     }
 }
@@ -247,4 +249,117 @@ fn the_documented_example_verifies() {
         doc.contains(&format!("the route above: {slot} ms.")),
         "{slot}"
     );
+}
+
+/// So were those of waves and of a canary.
+#[test]
+fn the_documented_decisions_are_those_of_this_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/route.md");
+    let doc = std::fs::read_to_string(path).unwrap();
+    let block = |heading: &str| {
+        let text = doc.split(heading).nth(1).unwrap();
+        let block = text.split("```json").nth(1).unwrap();
+        let block = block.split("```").next().unwrap();
+        serde_json::from_str::<serde_json::Value>(block).unwrap()
+    };
+    let mut payload = serde_json::to_value(route(2049, 7)).unwrap();
+    payload["admission"]["waves"] = block("### Waves");
+    payload["canary"] = block("## A canary");
+    let claims: RouteClaims = serde_json::from_value(payload).unwrap();
+    assert_eq!(claims.admission.window_ms, 1_250_000);
+    for device in ["pump-7", "device-7", "device-1"] {
+        let slot = claims.slot(device).as_millis();
+        assert!(doc.contains(&format!("| `{device}` | ")) && doc.contains(&format!("| {slot} |")));
+    }
+    assert!(claims.canary_of("device-1").is_none());
+    let slot = claims.canary_of("device-50").unwrap();
+    let slot = slot.slot("device-50", claims.epoch).as_millis();
+    assert!(doc.contains(&format!("slot {slot} ms")), "{slot}");
+    let hash = DeviceHash::of("device-1");
+    assert!(doc.contains(&format!("`{hash}`")), "{hash}");
+}
+
+fn canary<'a>(hub: &'a HubId, cohort: &'a Cohort) -> CanaryInputs<'a> {
+    CanaryInputs {
+        id: "c-1",
+        hub,
+        epoch: Epoch(1024),
+        cohort,
+        started_at: now(),
+        until: now() + Duration::minutes(15),
+    }
+}
+
+#[test]
+fn a_canary_stands_beside_the_list_while_its_hub_is_ready_its_epoch_reigns_and_its_time_lasts() {
+    let (world, cohort) = (World::new(), Cohort::Percent(5));
+    let mut inputs = world.inputs(OnUnreachable::Ask);
+    inputs.canary = Some(canary(&world.west, &cohort));
+    let told = claims(&inputs, now()).unwrap();
+    assert_eq!(hubs(&told), ["east"], "the list is the authority's alone");
+    let claim = told.canary().unwrap();
+    assert_eq!(claim.endpoint.hub, world.west);
+    assert_eq!((claim.window_ms, claim.life().as_secs()), (62_500, 900));
+    let token = sign(&told, &key()).unwrap();
+    assert_eq!(keys().verify(&token), Ok(told.clone()));
+
+    let over = claims(&inputs, now() + Duration::minutes(15)).unwrap();
+    assert!(over.canary.is_none() && !told.tells_the_same(&over));
+    for state in HubState::ALL {
+        let mut other = inputs.clone();
+        other.hubs[0].state = *state;
+        let has = claims(&other, now()).unwrap().canary.is_some();
+        assert_eq!(has, *state == HubState::Ready, "{state}");
+    }
+    let mut moved = inputs.clone();
+    moved.epoch = Epoch(2048);
+    assert!(claims(&moved, now()).unwrap().canary.is_none());
+}
+
+#[test]
+fn the_slower_hub_sets_the_window_of_a_canary() {
+    let (world, cohort) = (World::new(), Cohort::Percent(5));
+    let mut inputs = world.inputs(OnUnreachable::Ask);
+    inputs.canary = Some(canary(&world.west, &cohort));
+    for slow in [0, 2] {
+        let mut inputs = inputs.clone();
+        inputs.hubs[slow].admission_per_second = 10;
+        let told = claims(&inputs, now()).unwrap();
+        assert_eq!(told.canary().unwrap().window_ms, 625_000);
+    }
+}
+
+#[test]
+fn a_route_says_when_its_waves_go() {
+    let world = World::new();
+    let plan = [WavePlan {
+        name: "pumps".parse().unwrap(),
+        members: Members::Prefixes(vec!["pump-".into()]),
+        device_count: 1_000,
+    }];
+    let mut inputs = world.inputs(OnUnreachable::Ask);
+    let without = claims(&inputs, now()).unwrap();
+    inputs.waves = &plan;
+    let told = claims(&inputs, now()).unwrap();
+    assert_eq!(told.admission.window_ms, 1_250_000);
+    assert!(told.slot("pump-1").as_millis() < 12_500);
+    assert!((12_500..1_250_000).contains(&told.slot("lamp-1").as_millis()));
+    assert!(!told.tells_the_same(&without));
+    let token = sign(&told, &key()).unwrap();
+    assert_eq!(keys().verify(&token), Ok(told));
+}
+
+/// A device that is older than its concierge still takes the route.
+#[test]
+fn a_route_with_claims_of_a_newer_version_is_accepted() {
+    let mut payload = serde_json::to_value(route(1024, 1)).unwrap();
+    payload["admission"]["waves"] = serde_json::json!({"by": "region"});
+    payload["canary"] = serde_json::json!({"id": "c-1", "everybody": true});
+    payload["weather"] = "fine".into();
+    let bytes = serde_json::to_vec(&payload).unwrap();
+    let token = jws::encode(jws::ROUTE_TYPE, &bytes, &key()).unwrap();
+    let read = keys().verify(&token).unwrap();
+    assert_eq!(read.slot("d-1"), route(1024, 1).slot("d-1"));
+    assert!(read.canary_of("d-1").is_none());
+    assert!(read.tells_the_same(&route(1024, 1)));
 }

@@ -30,7 +30,8 @@ impl Connection {
         }
     }
 
-    /// A new epoch: its authority, at this device's slot.
+    /// Something new to be attached to: a new epoch's authority, a canary, or the way back from one;
+    /// at this device's slot.
     pub(super) fn aim(&mut self, connect_at: Instant) {
         self.place = 0;
         self.failures = None;
@@ -59,6 +60,11 @@ impl Connection {
 
     pub(super) fn last_error(&self) -> &str {
         &self.last_error
+    }
+
+    /// Attempts in a row that failed.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures.map_or(0, |(attempts, _)| attempts)
     }
 
     pub(super) fn on_connected(&mut self, endpoint: &RouteEndpoint) {

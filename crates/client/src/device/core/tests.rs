@@ -1,5 +1,8 @@
 //! What a device accepts, when it connects, and where it walks.
 
+mod canary;
+mod model;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -48,6 +51,8 @@ fn route(epoch: u64, routing_version: u64, rule: OnUnreachable) -> RouteClaims {
         utilisation_percent: 80,
         on_unreachable: rule,
         epoch_opened: OffsetDateTime::UNIX_EPOCH,
+        waves: &[],
+        canary: None,
     };
     claims(&inputs, OffsetDateTime::UNIX_EPOCH).unwrap()
 }

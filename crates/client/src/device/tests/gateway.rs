@@ -125,3 +125,26 @@ async fn devices_are_mentioned_one_after_the_other_if_it_is_wanted() {
     assert_eq!(own.count(), 1);
     assert!(known.not_modified > 0);
 }
+
+#[tokio::test]
+async fn a_device_of_a_canary_comes_back_at_its_signed_end() {
+    let until = in_seconds(3);
+    let (url, known) = concierge(&with_canary(claims_of(1024, 0), until)).await;
+    let mut gateway = open(url, None, None);
+    gateway.add(device(1));
+    gateway.add(device(2));
+    let mut first = BTreeSet::new();
+    for _ in 0..2 {
+        let due = next(&mut gateway).await;
+        gateway.connected(&due.device, &due.endpoint);
+        first.insert((due.device, due.endpoint.hub.to_string()));
+    }
+    let expected = [(device(1), "west"), (device(2), "east")];
+    let expected = expected.map(|(device, hub)| (device, hub.to_owned()));
+    assert_eq!(first, BTreeSet::from(expected));
+    known.lock().unwrap().route.clear();
+    let due = next(&mut gateway).await;
+    assert_eq!((due.device, due.endpoint.hub.as_str()), (device(1), "east"));
+    // Two clocks are read, one after the other.
+    assert!(OffsetDateTime::now_utc() >= until - time::Duration::milliseconds(50));
+}

@@ -13,7 +13,7 @@ async fn next(steps: &mut Steps) -> Step {
 }
 
 /// The hub to connect to, after any number of pauses.
-async fn connect(steps: &mut Steps) -> hubshift_domain::route::RouteEndpoint {
+async fn connect(steps: &mut Steps) -> RouteEndpoint {
     loop {
         if let Step::Connect { endpoint, .. } = next(steps).await {
             return endpoint;
@@ -119,4 +119,19 @@ async fn the_next_concierge_takes_over_without_a_word() {
     assert!(is_newer(&steps));
     assert!(steps.client().trouble().is_none());
     assert!(!good.lock().unwrap().queries.is_empty());
+}
+
+#[tokio::test]
+async fn a_canary_is_left_at_its_signed_end_though_nobody_answers() {
+    let until = in_seconds(3);
+    let (url, known) = concierge(&with_canary(claims_of(1024, 0), until)).await;
+    let mut steps = open(config(vec![url])).unwrap().run();
+    let west = connect(&mut steps).await;
+    assert_eq!(west.hub.as_str(), "west");
+    steps.connected(&west);
+    known.lock().unwrap().route.clear();
+    let east = connect(&mut steps).await;
+    assert_eq!(east.hub.as_str(), "east");
+    // Two clocks are read, one after the other.
+    assert!(OffsetDateTime::now_utc() >= until - time::Duration::milliseconds(50));
 }
