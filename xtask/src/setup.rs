@@ -1,8 +1,9 @@
 //! What the tests need from outside Rust, made or installed before they run, and told to them by
 //! environment variables: a PostgreSQL, a Python and a Node with Microsoft's SDKs, an Azurite, a
-//! grpcurl, and a few small programs.
+//! grpcurl, a gdnsd, and a few small programs.
 
 mod debian;
+mod gdnsd;
 mod node;
 mod python;
 mod tools;
@@ -14,7 +15,7 @@ use hubshift_testkit::pg::SERVER_VARIABLE;
 
 use crate::context::Context;
 
-/// The Python that has Microsoft's service SDK.
+/// The Python that has Microsoft's service and device SDKs.
 const PYTHON_VARIABLE: &str = "HUBSHIFT_SDK_PYTHON";
 
 /// A directory with `node_modules`, which has Microsoft's service SDK for Node.
@@ -26,6 +27,9 @@ const AZURITE_VARIABLE: &str = "HUBSHIFT_AZURITE";
 /// A real grpcurl.
 const GRPCURL_VARIABLE: &str = "HUBSHIFT_GRPCURL";
 
+/// A gdnsd.
+const GDNSD_VARIABLE: &str = "HUBSHIFT_GDNSD";
+
 /// Makes everything ready; returns what the tests' environment says about it.
 pub(crate) async fn ready(context: &mut Context) -> anyhow::Result<Vec<(&'static str, String)>> {
     tools::ready()?;
@@ -33,6 +37,9 @@ pub(crate) async fn ready(context: &mut Context) -> anyhow::Result<Vec<(&'static
     let tools = python::ready(&context.scratch("sdk-venv"))
         .context("the tests need Python with Microsoft's SDK, and grpcurl")?;
     let mut environment = node_tools(context)?;
+    if let Some(gdnsd) = gdnsd::ready()? {
+        environment.extend(unless_set([(GDNSD_VARIABLE, gdnsd)]));
+    }
     environment.push((SERVER_VARIABLE, url));
     environment.extend(unless_set([
         (PYTHON_VARIABLE, tools.python),

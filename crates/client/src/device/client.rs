@@ -1,16 +1,29 @@
 //! A device's client: HTTPS and a state file around [`Core`].
+//!
+//! Durable: the state file (files.rs). It is written before an accepted route is acted on, and a
+//! key set is written only with a route that it verifies, so that a restart finds both usable.
 
+mod round;
+
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hubshift_domain::id::{DeviceId, FleetId};
-use hubshift_domain::route::{RouteEndpoint, RouteError};
+use hubshift_domain::pacing;
+use hubshift_domain::route::RouteEndpoint;
 use reqwest::{Client, Url};
 use time::OffsetDateTime;
 
+use super::concierges::Concierges;
 use super::files::{Saved, SavedAim, StateFile};
-use super::http::{self, Got};
-use super::{Answer, Core, Decision, HttpError, Outcome, Refused, Trust, TrustError};
+use super::poller::Poller;
+use super::{Answer, Core, Decision, DeviceError, HttpError, PollError, Steps, Trust};
+
+pub(super) use round::{Exchange, Reply};
+
+/// How often the key set is looked at, where a recovery key is pinned.
+const KEYS_PERIOD: Duration = Duration::from_secs(24 * 3600);
 
 /// What a device is told at its start.
 #[derive(Debug, Clone)]
@@ -27,57 +40,34 @@ pub struct DeviceConfig {
     pub state_file: Option<PathBuf>,
 }
 
-/// Why there is no decision.
-#[derive(Debug, thiserror::Error)]
-pub enum DeviceError {
-    /// No concierge is configured.
-    #[error("no concierge is configured")]
-    NoConcierge,
-    /// The state file can't be read. Repair or remove it; a removed one forgets the epoch.
-    #[error("the state file {} can't be read", .path.display())]
-    State {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The saved state is not believed: it was made under other keys.
-    #[error("the saved route is not believed")]
-    Saved(#[source] Refused),
-    /// The saved key set is not believed.
-    #[error("the saved key set is not believed")]
-    SavedKeys(#[source] TrustError),
-    /// No concierge gave an answer that is believed, and no route is held.
-    #[error("no concierge gave an answer that can be believed")]
-    NoRoute(#[source] PollError),
-}
-
-/// Why one concierge's answer did not count.
-#[derive(Debug, thiserror::Error)]
-pub enum PollError {
-    /// It gave none.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// It is not believed.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// Neither is its key set.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
+/// For whom a client asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    /// Its device.
+    Device,
+    /// The whole fleet: the answer that a cache may keep.
+    Fleet,
 }
 
 /// One device. Share the HTTP client between devices of a process.
 pub struct DeviceClient {
     core: Core,
     http: Client,
-    concierges: Vec<Url>,
-    /// The concierge that answered last: it is asked first.
-    current: usize,
-    etag: Option<String>,
+    concierges: Concierges,
+    audience: Audience,
+    /// The concierges that the poll under way may still ask, and the one that it asks.
+    left: VecDeque<usize>,
+    place: usize,
+    /// The tag of the last answer, and whose it was.
+    etag: Option<(usize, String)>,
+    /// The last answer of the whole fleet that was believed.
+    answer: Option<Answer>,
     key_set: Option<String>,
     /// Whether the key set was taken since the last save.
     has_learned: bool,
+    keys_due: Instant,
+    /// Why the last poll came to nothing.
+    trouble: Option<PollError>,
     state: Option<StateFile>,
 }
 
@@ -87,18 +77,63 @@ impl DeviceClient {
     /// # Errors
     /// No concierge, or a state file that can't be read or believed.
     pub fn open(config: DeviceConfig, http: Client) -> Result<Self, DeviceError> {
+        Self::open_for(Audience::Device, config, http)
+    }
+
+    /// As [`open`](Self::open), but a state file that can't be read or believed is put aside (with
+    /// `.refused` added to its name) and the device starts as a new one: the next signed route is
+    /// accepted, even one of an older epoch. For devices that nobody can go to.
+    ///
+    /// # Errors
+    /// No concierge, or a state file that can't be put aside either.
+    pub fn open_or_forget(config: DeviceConfig, http: Client) -> Result<Self, DeviceError> {
+        let error = match Self::open(config.clone(), http.clone()) {
+            Err(error) if !matches!(error, DeviceError::NoConcierge) => error,
+            opened => return opened,
+        };
+        let Some(path) = config.state_file.clone() else {
+            return Err(error);
+        };
+        tracing::error!(
+            path = %path.display(), error = &error as &dyn std::error::Error,
+            "the device forgets what it knew"
+        );
+        let file = StateFile { path };
+        file.put_aside().map_err(|source| DeviceError::State {
+            path: file.path.clone(),
+            source,
+        })?;
+        Self::open(config, http)
+    }
+
+    /// A client that asks for the whole fleet, whatever its device.
+    pub(super) fn open_for_fleet(config: DeviceConfig, http: Client) -> Result<Self, DeviceError> {
+        Self::open_for(Audience::Fleet, config, http)
+    }
+
+    fn open_for(
+        audience: Audience,
+        config: DeviceConfig,
+        http: Client,
+    ) -> Result<Self, DeviceError> {
         if config.concierges.is_empty() {
             return Err(DeviceError::NoConcierge);
         }
-        let core = Core::new(config.fleet, config.device, config.trust, Instant::now());
+        let now = Instant::now();
         let mut client = Self {
-            core,
+            core: Core::new(config.fleet, config.device, config.trust, now),
             http,
-            concierges: config.concierges,
-            current: 0,
+            concierges: Concierges::new(config.concierges),
+            audience,
+            left: VecDeque::new(),
+            place: 0,
             etag: None,
+            answer: None,
             key_set: None,
             has_learned: false,
+            // A fleet that starts at once, after a power cut, must not ask at once.
+            keys_due: now + pacing::share(KEYS_PERIOD, rand::random()),
+            trouble: None,
             state: config.state_file.map(|path| StateFile { path }),
         };
         client.restore()?;
@@ -115,11 +150,12 @@ impl DeviceClient {
             source,
         })?;
         let Some(saved) = saved else { return Ok(()) };
-        if let Some(token) = &saved.key_set {
-            self.core
-                .trust_mut()
-                .learn_signed(token)
-                .map_err(DeviceError::SavedKeys)?;
+        // Pinned keys that took the place of a recovery key count alone.
+        if let Some(token) = &saved.key_set
+            && self.core.trust_mut().can_learn()
+        {
+            let learned = self.core.trust_mut().learn_signed(token);
+            learned.map_err(DeviceError::SavedKeys)?;
         }
         self.key_set = saved.key_set;
         // A clock that went back makes the wait longer, at most by the whole slot.
@@ -136,99 +172,55 @@ impl DeviceClient {
         Ok(())
     }
 
-    /// Asks the concierges in turn, each once, until one gives an answer that is believed. With a
-    /// route held there always is a decision; `is_answered` says what it rests on.
+    /// Polls by itself from now on and says when to connect where: for applications that have one
+    /// loop for everything.
+    pub fn run(self) -> Steps {
+        Steps::new(Poller::new(self))
+    }
+
+    /// Asks the concierges in turn, each once, until one gives an answer that is believed. One that
+    /// asked for time is passed over. With a route held there always is a decision; `is_answered`
+    /// says what it rests on.
+    ///
+    /// To be awaited to its end: a poll that is dropped half way counts for nothing. Where other
+    /// things happen meanwhile, use [`run`](Self::run).
     ///
     /// # Errors
-    /// Nobody answered and nothing is held; ask again at [`Core::poll_at`].
+    /// Nobody answered and nothing is held; ask again at [`poll_at`](Self::poll_at).
     pub async fn poll(&mut self) -> Result<Decision, DeviceError> {
-        self.core
-            .on_clock(OffsetDateTime::now_utc(), Instant::now());
-        let mut last = None;
-        for turn in 0..self.concierges.len() {
-            let place = (self.current + turn) % self.concierges.len();
-            let concierge = self.concierges[place].clone();
-            match self.poll_one(&concierge).await {
-                Ok(()) => {
-                    self.current = place;
-                    last = None;
-                    break;
-                }
-                Err(error) => {
-                    tracing::debug!(
-                        device = %self.core.device(), %concierge,
-                        error = &error as &dyn std::error::Error, "a concierge gave no answer"
-                    );
-                    last = Some(error);
-                }
-            }
+        let mut next = self.begin(Instant::now());
+        while let Some(exchange) = next {
+            let reply = exchange.send().await;
+            next = self.take(reply);
         }
-        if last.is_some() {
-            self.core.on_failure(Instant::now(), rand::random());
-        }
-        match (self.core.decision(), last) {
+        match (self.core.decision(), self.trouble.take()) {
             (Some(decision), _) => Ok(decision),
             (None, Some(error)) => Err(DeviceError::NoRoute(error)),
             (None, None) => Err(DeviceError::NoRoute(HttpError::Malformed.into())),
         }
     }
 
-    async fn poll_one(&mut self, concierge: &Url) -> Result<(), PollError> {
-        // Only what is held can be "not modified".
-        let etag = self
-            .etag
-            .as_deref()
-            .filter(|_| self.core.decision().is_some());
-        match http::ask(&self.http, concierge, &self.core, etag).await? {
-            Got::NotModified => self.core.on_not_modified(Instant::now(), rand::random()),
-            Got::Answer(answer, etag) => {
-                let outcome = self.take(concierge, &answer).await?;
-                self.etag = etag;
-                self.follow_up(concierge, outcome).await;
-            }
-        }
-        Ok(())
+    /// When to ask again: in the usual period, and never before a concierge allows it.
+    pub fn poll_at(&self) -> Instant {
+        let usual = self.core.poll_at();
+        self.concierges
+            .free_at()
+            .map_or(usual, |free| usual.max(free))
     }
 
-    /// Takes an answer; meets a key that is not known by asking for the key set, once.
-    async fn take(&mut self, concierge: &Url, answer: &Answer) -> Result<Outcome, PollError> {
-        match self.core.on_answer(answer, Instant::now(), rand::random()) {
-            Err(Refused::NotVerified(RouteError::UnknownKey { .. }))
-                if self.core.trust_mut().can_learn() =>
-            {
-                let document = http::key_document(&self.http, concierge).await?;
-                self.key_set = Some(self.core.trust_mut().learn(&document)?);
-                self.has_learned = true;
-                Ok(self
-                    .core
-                    .on_answer(answer, Instant::now(), rand::random())?)
-            }
-            outcome => Ok(outcome?),
-        }
+    /// Why the last poll that [`run`](Self::run) made came to nothing; `None` if it was answered.
+    pub fn trouble(&self) -> Option<&PollError> {
+        self.trouble.as_ref()
     }
 
-    async fn follow_up(&mut self, concierge: &Url, outcome: Outcome) {
-        match outcome {
-            // A restart must not go back to a key that was taken out since.
-            Outcome::Unchanged if std::mem::take(&mut self.has_learned) => self.save(),
-            Outcome::Unchanged => {}
-            Outcome::Accepted => self.save(),
-            Outcome::Present(route) => {
-                // A stale answer's tag must not keep the right one from being seen.
-                self.etag = None;
-                let presented = http::present(&self.http, concierge, &self.core, &route).await;
-                if let Err(error) = presented {
-                    tracing::warn!(
-                        device = %self.core.device(), %concierge, %error,
-                        "a concierge that knows less refused this device's route"
-                    );
-                }
-            }
-        }
+    /// The last answer that is the same for the whole fleet.
+    pub(super) fn fleet_answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
     }
 
     /// A device that can't save still moves: staying at a dead hub would be worse.
-    fn save(&self) {
+    fn save(&mut self) {
+        self.has_learned = false;
         let now = Instant::now();
         let (Some(file), Some((route, ago))) = (&self.state, self.core.held(now)) else {
             return;
@@ -243,6 +235,11 @@ impl DeviceClient {
         if let Err(error) = file.save(&saved) {
             tracing::error!(path = %file.path.display(), %error, "the accepted epoch can't be saved");
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys_are_due(&mut self) {
+        self.keys_due = Instant::now();
     }
 
     /// What to do now; `None` until a first route is held. Look again at [`Decision::until`].

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use hubshift_domain::id::FleetId;
 use hubshift_domain::route::{KeySet, KeySetError};
-use reqwest::header::{ETAG, IF_NONE_MATCH};
+use reqwest::header::{ETAG, HeaderMap, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{Certificate, Client, Response, StatusCode, Url};
 use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 use super::{Answer, Core};
 
@@ -27,6 +30,8 @@ pub enum HttpError {
         status: u16,
         /// The stable reason, `FLEET_NOT_FOUND`; empty when it gave none.
         reason: String,
+        /// How much time it asked for, with 429 or 503.
+        retry_after: Option<Duration>,
     },
     /// Its answer is not what it should be.
     #[error("the concierge's answer can't be read")]
@@ -34,6 +39,56 @@ pub enum HttpError {
     /// Its key set is refused.
     #[error("the concierge's key set is refused")]
     Keys(#[source] KeySetError),
+}
+
+impl HttpError {
+    /// How much time the concierge asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            Self::Unreachable(_) | Self::Malformed | Self::Keys(_) => None,
+        }
+    }
+}
+
+/// What a device asks.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    fleet: FleetId,
+    query: Vec<(&'static str, String)>,
+}
+
+impl Question {
+    /// For a device: who asks, and what it echoes.
+    pub(super) fn of(core: &Core) -> Self {
+        let (epoch, hub, error) = core.echo();
+        let epoch = if epoch == 0 {
+            String::new()
+        } else {
+            epoch.to_string()
+        };
+        let query = [
+            ("device", core.device().to_string()),
+            ("epoch", epoch),
+            ("hub", hub.to_owned()),
+            ("error", error.to_owned()),
+        ];
+        Self {
+            fleet: core.fleet().clone(),
+            query: query
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .collect(),
+        }
+    }
+
+    /// For all devices of a fleet: a cache may answer it.
+    pub(super) fn of_fleet(fleet: &FleetId) -> Self {
+        Self {
+            fleet: fleet.clone(),
+            query: Vec::new(),
+        }
+    }
 }
 
 /// What came back for a question.
@@ -82,31 +137,21 @@ pub(super) async fn key_document(http: &Client, concierge: &Url) -> Result<Vec<u
     body(good(response).await?).await
 }
 
-/// Asks one concierge for a device.
+/// Asks one concierge.
 pub(super) async fn ask(
     http: &Client,
     concierge: &Url,
-    core: &Core,
+    question: &Question,
     etag: Option<&str>,
 ) -> Result<Got, HttpError> {
-    let url = at(concierge, &format!("/v1/fleets/{}/endpoint", core.fleet()));
-    let (epoch, hub, error) = core.echo();
-    let epoch = if epoch == 0 {
-        String::new()
-    } else {
-        epoch.to_string()
-    };
-    let query = [
-        ("device", core.device().as_str()),
-        ("epoch", epoch.as_str()),
-        ("hub", hub),
-        ("error", error),
-    ];
-    let given = query
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .collect::<Vec<_>>();
-    let mut request = http.get(url).query(&given);
+    let url = at(
+        concierge,
+        &format!("/v1/fleets/{}/endpoint", question.fleet),
+    );
+    let mut request = http.get(url);
+    if !question.query.is_empty() {
+        request = request.query(&question.query);
+    }
     if let Some(etag) = etag {
         request = request.header(IF_NONE_MATCH, etag);
     }
@@ -129,10 +174,10 @@ pub(super) async fn ask(
 pub(super) async fn present(
     http: &Client,
     concierge: &Url,
-    core: &Core,
+    fleet: &FleetId,
     route: &str,
 ) -> Result<(), HttpError> {
-    let url = at(concierge, &format!("/v1/fleets/{}/route", core.fleet()));
+    let url = at(concierge, &format!("/v1/fleets/{fleet}/route"));
     let body = serde_json::json!({ "route": route });
     let response = http
         .post(url)
@@ -152,13 +197,30 @@ async fn good(response: Response) -> Result<Response, HttpError> {
     if status == StatusCode::OK {
         return Ok(response);
     }
+    let retry_after = match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            retry_after(response.headers(), OffsetDateTime::now_utc())
+        }
+        _ => None,
+    };
     let body = body(response).await.unwrap_or_default();
     let reason =
         serde_json::from_slice(&body).map_or(String::new(), |refusal: Refusal| refusal.reason);
     Err(HttpError::Status {
         status: status.as_u16(),
         reason,
+        retry_after,
     })
+}
+
+/// `Retry-After` in either of its forms: seconds, or a date that lies ahead.
+fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
+    Duration::try_from(date - now).ok()
 }
 
 async fn body(mut response: Response) -> Result<Vec<u8>, HttpError> {
@@ -170,4 +232,27 @@ async fn body(mut response: Response) -> Result<Vec<u8>, HttpError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_nothing_else() {
+        let now = OffsetDateTime::from_unix_timestamp(784_111_777).unwrap();
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        // 60 seconds after `now`, then before it.
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(read("Sun, 06 Nov 1994 08:50:37 GMT"), minute);
+        for nothing in ["Sun, 06 Nov 1994 08:48:37 GMT", "-1", "soon", ""] {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
 }

@@ -1,5 +1,11 @@
 //! A device against concierges over real HTTP: 304, several of them, keys, the state file.
 
+mod forged;
+mod gateway;
+mod keys;
+mod pace;
+mod steps;
+
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -11,10 +17,12 @@ use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::HubState;
 use hubshift_domain::id::{DeviceId, FleetId, HubId};
 use hubshift_domain::route::{
-    KeySet, OnUnreachable, PrivateKey, RouteHub, RouteInputs, claims, sign,
+    Canary, CanaryClaim, Cohort, DeviceHash, KeySet, OnUnreachable, PrivateKey, RouteClaims,
+    RouteEndpoint, RouteHub, RouteInputs, claims, sign,
 };
 use reqwest::Url;
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 
 use super::*;
 
@@ -26,6 +34,13 @@ struct Known {
     presented: Vec<String>,
     queries: Vec<String>,
     not_modified: u32,
+    key_requests: u32,
+    /// What every question is refused with: status and `Retry-After`.
+    refusal: Option<(StatusCode, &'static str)>,
+    /// A question waits for a permit of it.
+    gate: Option<Arc<Semaphore>>,
+    /// 200 ms, if it is not set.
+    poll_after_ms: Option<u32>,
 }
 
 type Shared = Arc<Mutex<Known>>;
@@ -35,12 +50,19 @@ async fn endpoint(
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    let mut known = known.lock().unwrap();
     let query: Vec<_> = query
         .into_iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    known.queries.push(query.join("&"));
+    known.lock().unwrap().queries.push(query.join("&"));
+    let gate = known.lock().unwrap().gate.clone();
+    if let Some(gate) = gate {
+        gate.acquire().await.unwrap().forget();
+    }
+    let mut known = known.lock().unwrap();
+    if let Some((status, after)) = known.refusal {
+        return (status, [("retry-after", after)]).into_response();
+    }
     if known.route.is_empty() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
@@ -53,7 +75,8 @@ async fn endpoint(
         return StatusCode::NOT_MODIFIED.into_response();
     }
     let body = serde_json::json!({
-        "route": known.route, "connect_after_ms": 1, "poll_after_ms": 1000,
+        "route": known.route, "connect_after_ms": 1,
+        "poll_after_ms": known.poll_after_ms.unwrap_or(200),
         "as_of": "2027-01-01T00:00:00Z", "stale": false,
     });
     ([("etag", tag)], axum::Json(body)).into_response()
@@ -65,7 +88,9 @@ async fn present(State(known): State<Shared>, body: String) -> &'static str {
 }
 
 async fn key_set(State(known): State<Shared>) -> String {
-    known.lock().unwrap().keys.clone()
+    let mut known = known.lock().unwrap();
+    known.key_requests += 1;
+    known.keys.clone()
 }
 
 /// Starts a concierge that lives as long as the test.
@@ -90,6 +115,34 @@ fn key() -> PrivateKey {
 }
 
 fn route(epoch: u64) -> String {
+    sign(&claims_of(epoch, 1000), &key()).unwrap()
+}
+
+/// One that has `d-1` in a canary at west until then.
+fn with_canary(mut route: RouteClaims, until: OffsetDateTime) -> String {
+    route.canary = Some(CanaryClaim::Known(Canary {
+        id: "c-1".to_owned(),
+        endpoint: RouteEndpoint {
+            hub: HubId::new("west").unwrap(),
+            host: "west.example.net".to_owned(),
+            region: "elsewhere".to_owned(),
+        },
+        cohort: Cohort::Devices(vec![DeviceHash::of("d-1")]),
+        window_ms: 0,
+        started_at: until - time::Duration::MINUTE,
+        until,
+    }));
+    sign(&route, &key()).unwrap()
+}
+
+/// In whole seconds, as routes have it.
+fn in_seconds(count: i64) -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    OffsetDateTime::from_unix_timestamp(now + count).unwrap()
+}
+
+/// Devices that move at 80 a second; `east` is active.
+fn claims_of(epoch: u64, device_count: u64) -> RouteClaims {
     let (fleet, hub) = (FleetId::new("acme").unwrap(), HubId::new("east").unwrap());
     let inputs = RouteInputs {
         fleet: &fleet,
@@ -104,18 +157,14 @@ fn route(epoch: u64) -> String {
             region: "somewhere",
             admission_per_second: 100,
         }],
-        device_count: 1000,
+        device_count,
         utilisation_percent: 80,
         on_unreachable: OnUnreachable::Ask,
         epoch_opened: OffsetDateTime::UNIX_EPOCH,
         waves: &[],
         canary: None,
     };
-    sign(
-        &claims(&inputs, OffsetDateTime::UNIX_EPOCH).unwrap(),
-        &key(),
-    )
-    .unwrap()
+    claims(&inputs, OffsetDateTime::UNIX_EPOCH).unwrap()
 }
 
 fn config(concierges: Vec<Url>) -> DeviceConfig {
@@ -214,6 +263,20 @@ async fn the_epoch_survives_a_restart_and_a_broken_file_is_no_empty_one() {
     assert_eq!(again.poll().await.unwrap().route.epoch, Epoch(2048));
     std::fs::write(&path, "{").unwrap();
     assert!(matches!(with_file(), Err(DeviceError::State { .. })));
+}
+
+#[tokio::test]
+async fn a_device_that_nobody_can_go_to_may_start_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("d.1");
+    let mut config = config(vec![nobody().await]);
+    config.state_file = Some(path.clone());
+    let start = || DeviceClient::open_or_forget(config.clone(), http_client(None).unwrap());
+    assert!(start().unwrap().decision().is_none());
+    std::fs::write(&path, "{").unwrap();
+    assert!(start().unwrap().decision().is_none());
+    assert!(!path.exists());
+    assert_eq!(std::fs::read(dir.path().join("d.1.refused")).unwrap(), b"{");
 }
 
 #[tokio::test]

@@ -7,16 +7,19 @@ use serde::Deserialize;
 
 /// Whose signatures a device believes. Cheap to clone: devices of one process share the keys.
 #[derive(Debug, Clone)]
-pub enum Trust {
+pub struct Trust(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
     /// Exactly these keys.
     Keys(Arc<KeySet>),
     /// Every key set that the recovery key signed; the newest one is held.
     Recovery {
-        /// The pinned recovery key.
         key: PublicKey,
-        /// The newest key set so far.
         held: Option<Arc<KeySet>>,
     },
+    /// This very route, which a gateway verified for all of its devices.
+    Seen(Arc<(String, RouteClaims)>),
 }
 
 /// Why a key set document is refused.
@@ -44,28 +47,35 @@ struct Document {
 impl Trust {
     /// Believes exactly these keys.
     pub fn keys(keys: KeySet) -> Self {
-        Self::Keys(Arc::new(keys))
+        Self(Kind::Keys(Arc::new(keys)))
     }
 
     /// Believes what this recovery key signed.
     pub fn recovery(key: PublicKey) -> Self {
-        Self::Recovery { key, held: None }
+        Self(Kind::Recovery { key, held: None })
+    }
+
+    /// Believes one route, which is verified already.
+    pub(super) fn seen(token: String, claims: RouteClaims) -> Self {
+        Self(Kind::Seen(Arc::new((token, claims))))
     }
 
     /// Verifies a signed route.
     pub(super) fn verify(&self, token: &str) -> Result<RouteClaims, RouteError> {
-        match self {
-            Self::Keys(keys) => keys.verify(token),
-            Self::Recovery {
+        match &self.0 {
+            Kind::Keys(keys) => keys.verify(token),
+            Kind::Recovery {
                 held: Some(keys), ..
             } => keys.verify(token),
-            Self::Recovery { held: None, .. } => KeySet::default().verify(token),
+            Kind::Recovery { held: None, .. } => KeySet::default().verify(token),
+            Kind::Seen(seen) if seen.0 == token => Ok(seen.1.clone()),
+            Kind::Seen(_) => Err(RouteError::Signature),
         }
     }
 
     /// Whether a new key set could be taken.
     pub(super) fn can_learn(&self) -> bool {
-        matches!(self, Self::Recovery { .. })
+        matches!(self.0, Kind::Recovery { .. })
     }
 
     /// Takes a key set document as a concierge serves it. Returns the signed set, to be kept.
@@ -78,7 +88,7 @@ impl Trust {
 
     /// Takes a signed key set.
     pub(super) fn learn_signed(&mut self, token: &str) -> Result<(), TrustError> {
-        let Self::Recovery { key, held } = self else {
+        let Kind::Recovery { key, held } = &mut self.0 else {
             return Err(TrustError::Pinned);
         };
         let set = KeySet::from_signed(token, key, held.as_deref()).map_err(TrustError::Refused)?;

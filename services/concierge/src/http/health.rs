@@ -3,7 +3,8 @@
 //! `/healthz`: 200 as long as devices can be answered, which takes a table and not a database; 503
 //! before. `/readyz`: the same, but 503 as soon as the process is told to stop, while devices are
 //! still answered for as long as `drain` says: a probe sends them elsewhere meanwhile. The body is
-//! for people.
+//! short and for people; HEAD leaves it out, and no cache keeps either. Which probe to set up how:
+//! docs/front-door.md.
 
 use axum::Json;
 use axum::extract::State;

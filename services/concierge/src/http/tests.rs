@@ -230,3 +230,19 @@ async fn no_operators_method_is_known_here() {
     drop(client);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_probe_costs_a_few_bytes_and_is_never_cached() {
+    let world = World::from_disk().await;
+    for path in ["/healthz", "/readyz"] {
+        let url = format!("{}{path}", world.url);
+        let head = world.http.head(url).send().await.unwrap();
+        assert_eq!(head.status(), StatusCode::OK);
+        assert_eq!(header(&head, "cache-control"), "no-store");
+        let length: usize = header(&head, "content-length").parse().unwrap();
+        assert!(head.bytes().await.unwrap().is_empty());
+        let body = world.get(path).await.bytes().await.unwrap();
+        assert!(body.len() == length && length < 256, "{body:?}");
+    }
+    world.finish().await;
+}

@@ -5,6 +5,7 @@
 mod bad_input;
 mod canary;
 mod cold;
+mod devices;
 mod failovers;
 mod fakes;
 mod fenced;

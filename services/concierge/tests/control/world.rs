@@ -27,7 +27,7 @@ pub(crate) struct World {
     pub(crate) database: Database,
     pub(crate) below: Below,
     pub(crate) concierge: Concierge,
-    below_url: String,
+    pub(crate) below_url: String,
 }
 
 /// A running concierge and its clients.
@@ -36,7 +36,7 @@ pub(crate) struct Concierge {
     pub(crate) failovers: FailoverServiceClient<Channel>,
     pub(crate) running: Running,
     cancel: CancellationToken,
-    _data: tempfile::TempDir,
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl Concierge {
@@ -73,7 +73,15 @@ pub(crate) fn config(database_url: &str, below: &str, data: &std::path::Path) ->
 
 /// Starts a concierge with a folder of its own.
 pub(crate) async fn concierge(database_url: &str, below: &str) -> Concierge {
-    let data = tempfile::tempdir().unwrap();
+    concierge_in(tempfile::tempdir().unwrap(), database_url, below).await
+}
+
+/// Starts a concierge in a folder, with the keys that are there.
+pub(crate) async fn concierge_in(
+    data: tempfile::TempDir,
+    database_url: &str,
+    below: &str,
+) -> Concierge {
     let cancel = CancellationToken::new();
     let config = config(database_url, below, data.path());
     let running = start(config, cancel.clone()).await.unwrap();
@@ -84,7 +92,7 @@ pub(crate) async fn concierge(database_url: &str, below: &str) -> Concierge {
         failovers: FailoverServiceClient::new(channel),
         running,
         cancel,
-        _data: data,
+        data,
     }
 }
 
