@@ -4,6 +4,7 @@
 //! keys are passed in. No name in here belongs to a vendor.
 
 pub mod adoption;
+pub mod coverage;
 pub mod epoch;
 pub mod failover;
 pub mod fence;
@@ -14,6 +15,9 @@ pub mod inbox;
 pub mod json_merge;
 pub mod merge;
 pub mod metadata;
+pub mod observer;
 pub mod pacing;
 pub mod route;
 pub mod seeding;
+pub mod siphash;
+pub mod sketch;

@@ -8,9 +8,11 @@
 mod adoption;
 mod app;
 mod config;
+mod gauges;
 mod health;
 mod http;
 mod migrate;
+mod observers;
 mod peers;
 mod reconcilers;
 mod rpc;
@@ -23,4 +25,5 @@ mod workflows;
 pub use config::Config;
 pub use hubshift_store::migrate::MigrateError;
 pub use migrate::migrate;
+pub use observers::WebhookConfig;
 pub use start::{Running, StartError, run, start};
