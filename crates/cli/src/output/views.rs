@@ -6,6 +6,7 @@
 mod adoption;
 mod backup;
 mod connection;
+mod coverage;
 mod device;
 mod failover;
 mod fence;
@@ -15,6 +16,7 @@ mod merge;
 mod metadata;
 mod pass_plan;
 mod replication;
+mod straggler;
 mod task;
 
 use std::time::Duration;
@@ -28,6 +30,7 @@ use time::format_description::well_known::Rfc3339;
 pub(crate) use adoption::{AdoptionPlanView, ExtraView};
 pub(crate) use backup::{BackupCheckView, BackupView};
 pub(crate) use connection::{ConnectionTestView, ConnectionView, HubConnectionView};
+pub(crate) use coverage::CoverageView;
 pub(crate) use device::{CredentialsView, DeletedView, DeviceView};
 pub(crate) use failover::FailoverView;
 pub(crate) use fence::FenceView;
@@ -37,6 +40,7 @@ pub(crate) use merge::{ConflictView, MergeStatusView, MergeView};
 pub(crate) use metadata::{DocumentView, NamespaceView, PutView};
 pub(crate) use pass_plan::PassPlanView;
 pub(crate) use replication::ReplicationView;
+pub(crate) use straggler::StragglersView;
 pub(crate) use task::TaskView;
 
 /// A time in RFC 3339; none when it is not set.
