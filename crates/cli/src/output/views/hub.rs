@@ -95,7 +95,7 @@ impl HubView {
     /// Each concierge that sees it dead.
     pub(super) fn dead(&self) -> impl Iterator<Item = String> {
         let dead = self.observations.iter().filter(|seen| !seen.alive);
-        dead.map(|seen| format!("hub {} {}", last_segment(&self.name), seen.text()))
+        dead.map(move |seen| format!("hub {} {}", last_segment(&self.name), seen.text()))
     }
 
     /// `2 of 3`: who sees it alive, of those whose word is fresh.
