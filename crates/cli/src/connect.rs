@@ -29,6 +29,8 @@ pub(crate) mod clients {
         concierge::failover_service_client::FailoverServiceClient<GrpcChannel>;
     pub(crate) type Adoptions =
         registry::adoption_service_client::AdoptionServiceClient<GrpcChannel>;
+    pub(crate) type Attachments =
+        registry::attachment_service_client::AttachmentServiceClient<GrpcChannel>;
     pub(crate) type Backups = registry::backup_service_client::BackupServiceClient<GrpcChannel>;
     pub(crate) type Connections =
         registry::connection_service_client::ConnectionServiceClient<GrpcChannel>;

@@ -5,6 +5,7 @@
 
 pub mod adoption;
 pub mod canary;
+pub mod coverage;
 pub mod epoch;
 pub mod failover;
 pub mod fence;
@@ -15,7 +16,10 @@ pub mod inbox;
 pub mod json_merge;
 pub mod merge;
 pub mod metadata;
+pub mod observer;
 pub mod pacing;
 pub mod route;
 pub mod seeding;
+pub mod siphash;
+pub mod sketch;
 pub mod storm;

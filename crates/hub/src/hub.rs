@@ -39,6 +39,10 @@ pub trait Hub: Send + Sync {
     /// before its modules.
     async fn list(&self, cursor: Option<String>, page_size: u32) -> Outcome<Page>;
 
+    /// A page of the devices that the hub takes to be connected, from `cursor` or from the start.
+    /// What it takes for it may be minutes old, and it knows no device that asks it by HTTPS.
+    async fn connected(&self, cursor: Option<String>, page_size: u32) -> Outcome<Page>;
+
     /// What is there now under a key; nothing if the hub says that there is nothing.
     async fn get(&self, key: &str) -> Outcome<Option<HubDevice>>;
 

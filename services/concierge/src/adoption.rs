@@ -7,13 +7,28 @@
 //! thousand; a fleet that is ten times larger than it says is undercounted, and takes no more
 //! memory for it.
 //!
-//! Each replica counts by itself, and the numbers are added up. A device asks every 1.0 to 1.1 poll
-//! periods and is forgotten after 1.2: one that asks another concierge each time counts twice for a
-//! fifth of the time at most, once with what it said before. That share, below a tenth of the
+//! Each replica counts by itself, and who is *where* is the sum over them. A device asks every 1.0 to
+//! 1.1 poll periods and is forgotten after 1.2: one that asks another concierge each time counts twice
+//! for a fifth of the time at most, once with what it said before. That share, below a tenth of the
 //! fleet behind two concierges, is what the sum may be too high by; one whose poll is late by more
 //! than a tenth of the period is missing until it comes.
+//!
+//! *How many* ask is no sum. Replicas hash devices with a key per fleet that they share
+//! (`concierge.fleet`) and write sketches of whom they heard (`shared`): their union counts a device
+//! once, whichever concierges it asked. Up to 1,024 devices it is exact, beyond that within 1.6 % in 95
+//! of 100 cases, however wrong the number is that somebody gave for the fleet. Who fell silent leaves
+//! the count after 1.2 periods where devices are named, after 1.2 to 2.4 where they are not, and a
+//! quarter more until the sketch is written. Before the key is known a key of this process takes its
+//! place, and the fleet starts again from zero when it comes.
+//!
+//! A poll costs a hash of its id, a look-up of its fleet, and one compare-and-swap in a cell that is
+//! hardly anybody else's; registers are read and next to never written. A fleet takes 16 bytes a
+//! device that it is said to have (32 MiB at most), and 32 KiB more once it has too many to name.
 
 mod cells;
+mod counter;
+mod dense;
+pub(crate) mod shared;
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -23,9 +38,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use hubshift_domain::id::FleetId;
+use hubshift_domain::siphash::SipKey;
 
 use crate::table::{FleetEntry, Snapshot};
-use cells::Cells;
+use counter::Counter;
 
 /// How many tenths of a poll period a device may stay silent and still counts as polling.
 const TENTHS: u32 = 12;
@@ -39,24 +55,28 @@ pub(crate) struct Counts {
     pub(crate) attached: u64,
 }
 
-type Fleets = HashMap<FleetId, Arc<Cells>>;
+type Fleets = HashMap<FleetId, Arc<Counter>>;
+type Keys = HashMap<FleetId, SipKey>;
 
 /// The counters of every fleet; clones share them.
 #[derive(Clone)]
 pub(crate) struct Adoption {
     fleets: Arc<ArcSwap<Fleets>>,
-    /// Keyed, so that nobody can choose device ids that share a bucket.
-    hasher: RandomState,
+    /// The keys that replicas share, as far as they are known. A key is there so that nobody can
+    /// choose device ids that share a bucket.
+    keys: Arc<ArcSwap<Keys>>,
+    /// The key of fleets whose own is not known.
+    local: SipKey,
     started: Instant,
 }
 
 impl Adoption {
     /// Nobody has asked yet.
     pub(crate) fn new() -> Self {
-        let fleets = Arc::new(ArcSwap::from_pointee(Fleets::new()));
         Self {
-            fleets,
-            hasher: RandomState::new(),
+            fleets: Arc::new(ArcSwap::from_pointee(Fleets::new())),
+            keys: Arc::new(ArcSwap::from_pointee(Keys::new())),
+            local: local_key(),
             started: Instant::now(),
         }
     }
@@ -68,34 +88,48 @@ impl Adoption {
     }
 
     fn note_at(&self, tick: u64, fleet: &FleetId, device: &str, hub: Option<u16>) {
-        if let Some(cells) = self.fleets.load().get(fleet) {
-            cells.note(self.hasher.hash_one(device), hub, tick);
+        if let Some(counter) = self.fleets.load().get(fleet) {
+            counter.note(device, hub, tick);
         }
     }
 
     /// Makes room for the fleets of the table, by their number of devices. A fleet whose number
-    /// changed much starts again from zero, and is right after one poll period.
+    /// changed much, or whose key has come, starts again from zero, and is right after one poll
+    /// period.
     pub(crate) fn make_room(&self, snapshot: &Snapshot) {
-        let held = self.fleets.load();
-        let fits = |(id, entry): (&FleetId, &Arc<FleetEntry>)| {
-            held.get(id)
-                .is_some_and(|cells| cells.fits(entry.device_count))
+        let (held, keys) = (self.fleets.load(), self.keys.load());
+        let key = |id: &FleetId| keys.get(id).copied().unwrap_or(self.local);
+        let kept = |id: &FleetId, entry: &Arc<FleetEntry>| {
+            let counter = held.get(id);
+            counter.filter(|counter| counter.fits(key(id), entry.device_count))
         };
-        if held.len() == snapshot.fleets.len() && snapshot.fleets.iter().all(fits) {
+        let mut fleets = snapshot.fleets.iter();
+        let all_fit = fleets.all(|(id, entry)| kept(id, entry).is_some());
+        if held.len() == snapshot.fleets.len() && all_fit {
             return;
         }
         let room = |(id, entry): (&FleetId, &Arc<FleetEntry>)| {
-            let kept = held
-                .get(id)
-                .filter(|cells| cells.fits(entry.device_count))
-                .cloned();
-            (
-                id.clone(),
-                kept.unwrap_or_else(|| Arc::new(Cells::for_devices(entry.device_count))),
-            )
+            let made = || Arc::new(Counter::new(key(id), entry.device_count));
+            let counter = kept(id, entry).cloned().unwrap_or_else(made);
+            (id.clone(), counter)
         };
-        self.fleets
-            .store(Arc::new(snapshot.fleets.iter().map(room).collect()));
+        let fleets = snapshot.fleets.iter().map(room).collect();
+        self.fleets.store(Arc::new(fleets));
+    }
+
+    /// Fleets whose shared key is not known here.
+    fn strangers(&self, snapshot: &Snapshot) -> Vec<String> {
+        let keys = self.keys.load();
+        let fleets = snapshot.fleets.keys();
+        let strangers = fleets.filter(|fleet| !keys.contains_key(*fleet));
+        strangers.map(FleetId::to_string).collect()
+    }
+
+    /// Takes in the keys of fleets; they count with them from the next time that room is made.
+    fn learn(&self, keys: Vec<(FleetId, SipKey)>) {
+        let mut all = Keys::clone(&self.keys.load());
+        all.extend(keys);
+        self.keys.store(Arc::new(all));
     }
 
     /// Counts a fleet's devices, and forgets those that fell silent. Reads every cell.
@@ -104,16 +138,27 @@ impl Adoption {
     }
 
     fn counts_at(&self, tick: u64, entry: &FleetEntry) -> Counts {
-        let Some(cells) = self.fleets.load().get(&entry.fleet_id).cloned() else {
+        let Some(counter) = self.fleets.load().get(&entry.fleet_id).cloned() else {
             return Counts::default();
         };
-        let window = ticks(entry.poll_after.saturating_mul(TENTHS) / 10);
-        cells.count(tick, window, entry.epoch.hub_index())
+        counter.count(tick, window(entry), entry.epoch.hub_index())
     }
 
     fn tick(&self) -> u64 {
         ticks(self.started.elapsed())
     }
+}
+
+/// How long a device may stay silent and still counts as polling.
+fn window(entry: &FleetEntry) -> u64 {
+    ticks(entry.poll_after.saturating_mul(TENTHS) / 10)
+}
+
+/// A key that nobody else has.
+fn local_key() -> SipKey {
+    let random = RandomState::new();
+    let number = (u128::from(random.hash_one(0)) << 64) | u128::from(random.hash_one(1));
+    SipKey::new(number.to_le_bytes())
 }
 
 /// Tenths of a second.
@@ -122,77 +167,4 @@ fn ticks(span: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::table::fixture;
-    use time::OffsetDateTime;
-
-    fn world() -> (Adoption, Snapshot, FleetEntry) {
-        let entry = fixture::entry("acme", 2049, 1);
-        let snapshot = Snapshot::of(vec![entry.clone()], OffsetDateTime::UNIX_EPOCH);
-        (Adoption::new(), snapshot, entry)
-    }
-
-    #[test]
-    fn devices_count_once_and_by_the_hub_that_they_named_last() {
-        let (adoption, snapshot, entry) = world();
-        adoption.make_room(&snapshot);
-        for device in 0..100 {
-            adoption.note(&entry.fleet_id, &format!("d{device}"), Some(0));
-        }
-        for device in 0..60 {
-            adoption.note(&entry.fleet_id, &format!("d{device}"), Some(1));
-        }
-        adoption.note(&entry.fleet_id, "new", None);
-        assert_eq!(
-            adoption.counts(&entry),
-            Counts {
-                polling: 101,
-                attached: 60
-            }
-        );
-    }
-
-    /// Behind round-robin DNS: it asks east, moves, and a period later asks west.
-    #[test]
-    fn a_device_that_changes_its_concierge_soon_counts_once_and_where_it_is() {
-        let (east, snapshot, entry) = world();
-        let west = Adoption::new();
-        for concierge in [&east, &west] {
-            concierge.make_room(&snapshot);
-        }
-        let (first, period) = (10, ticks(entry.poll_after));
-        east.note_at(first, &entry.fleet_id, "d", Some(0));
-        west.note_at(first + period, &entry.fleet_id, "d", Some(1));
-        let after = first + period + period / 4;
-        let (there, here) = (east.counts_at(after, &entry), west.counts_at(after, &entry));
-        assert_eq!(there.polling + here.polling, 1);
-        assert_eq!(there.attached + here.attached, 1);
-        let late = first + 2 * period + period / 10;
-        assert_eq!(west.counts_at(late, &entry), here, "until it asks again");
-    }
-
-    #[test]
-    fn a_fleet_without_room_is_passed_over() {
-        let (adoption, _, entry) = world();
-        adoption.note(&entry.fleet_id, "d", Some(1));
-        assert_eq!(adoption.counts(&entry), Counts::default());
-    }
-
-    #[test]
-    fn making_room_again_forgets_nobody() {
-        let (adoption, snapshot, entry) = world();
-        adoption.make_room(&snapshot);
-        adoption.note(&entry.fleet_id, "d", Some(1));
-        let other = fixture::entry("other", 1024, 1);
-        let both = Snapshot::of(vec![entry.clone(), other], OffsetDateTime::UNIX_EPOCH);
-        adoption.make_room(&both);
-        assert_eq!(
-            adoption.counts(&entry),
-            Counts {
-                polling: 1,
-                attached: 1
-            }
-        );
-    }
-}
+mod tests;

@@ -12,6 +12,8 @@ use hubshift_shell::{FrontConfig, Limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::observers::WebhookConfig;
+
 /// The prefix of environment variables, `HUBSHIFT_CONCIERGE_OPERATOR_LISTEN`.
 const ENV_PREFIX: &str = "HUBSHIFT_CONCIERGE_";
 
@@ -100,6 +102,15 @@ pub struct Config {
     /// the health check say that they are to be sent elsewhere.
     #[serde(default, with = "humane")]
     pub drain: Duration,
+    /// How often each hub is looked at, on the path that devices use; `0s`: never.
+    #[serde(default, with = "humane")]
+    pub probe_every: Duration,
+    /// Authorities that may have signed the hubs' certificates, beside the public ones.
+    #[serde(default)]
+    pub observer_ca: Option<PathBuf>,
+    /// Who is told when a hub looks dead from here, or alive again.
+    #[serde(default)]
+    pub webhook: Option<WebhookConfig>,
     /// Logs and traces.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -248,8 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn hubs_are_looked_at_and_nobody_is_told_unless_it_is_said() {
+        let silent = config("");
+        assert_eq!(silent.probe_every, Duration::from_secs(10));
+        assert!(silent.webhook.is_none() && silent.observer_ca.is_none());
+        let told = config("[webhook]\nurl = \"https://hooks.example.net/a\"");
+        assert!(told.webhook.unwrap().secret_file.is_none());
+    }
+
+    #[test]
     fn debug_shows_no_password() {
-        let mut config = config("");
+        let mut config = config("[webhook]\nurl = \"https://hooks.example.net/s3cret\"");
         config.database_url = "postgres://concierge:s3cret@db/hubshift".into();
         assert!(!format!("{config:?}").contains("s3cret"));
     }

@@ -25,6 +25,12 @@ impl Control {
         answer(self.http.post(url).json(&body).send().await.unwrap()).await
     }
 
+    async fn put(&self, path: &str, body: Value) -> u16 {
+        let url = format!("{}{path}", self.base);
+        let sent = self.http.put(url).json(&body).send().await.unwrap();
+        sent.status().as_u16()
+    }
+
     async fn text(&self, path: &str) -> String {
         let url = format!("{}{path}", self.base);
         let sent = self.http.get(url).send().await.unwrap();
@@ -43,11 +49,45 @@ async fn hub() -> (Hub, Control) {
 
 /// The ids that a query lists.
 async fn listed(hub: &Hub) -> Vec<String> {
-    let query = json!({"query": "select * from devices"});
+    found(hub, "select * from devices").await
+}
+
+async fn found(hub: &Hub, query: &str) -> Vec<String> {
+    let query = json!({"query": query});
     let rows = hub.post("/devices/query", query).await.body;
     let rows = rows.as_array().unwrap().iter();
     rows.map(|row| row["deviceId"].as_str().unwrap().to_owned())
         .collect()
+}
+
+#[tokio::test]
+async fn a_device_is_connected_for_as_long_as_that_is_ordered() {
+    let (hub, control) = hub().await;
+    for id in ["here", "gone"] {
+        hub.create(id, 'B').await;
+    }
+    let connected = "select * from devices where connectionState = 'Connected'";
+    assert!(found(&hub, connected).await.is_empty());
+    let order = |connected: bool| json!({ "connected": connected });
+    assert_eq!(
+        control.put("/devices/here/connection", order(true)).await,
+        200
+    );
+    assert_eq!(found(&hub, connected).await, ["here"]);
+    let shown = control.get("/devices/here").await.body;
+    assert_eq!(shown["identity"]["connectionState"], "Connected");
+    assert_eq!(shown["telemetry"]["count"], 0);
+    assert_eq!(
+        control.put("/devices/here/connection", order(false)).await,
+        200
+    );
+    assert!(found(&hub, connected).await.is_empty());
+    assert_eq!(
+        control.put("/devices/nobody/connection", order(true)).await,
+        404
+    );
+    let unknown = json!({"state": "Connected"});
+    assert_eq!(control.put("/devices/here/connection", unknown).await, 422);
 }
 
 #[tokio::test]

@@ -186,6 +186,7 @@ fn services(deps: &Arc<Deps>, fit: &Fit, health: Health) -> GrpcServer {
         .add(rpc::backup::server(deps.clone()))
         .add(rpc::adoption::server(deps.clone()))
         .add(rpc::fence::server(deps.clone()))
+        .add(rpc::attachment::server(deps.clone()))
         .reflection(true)
 }
 

@@ -1,7 +1,9 @@
 //! `hubshift fleet`: where fleets stand, and how they move.
 
 mod canary;
+mod coverage;
 mod create;
+mod stragglers;
 mod update;
 mod waves;
 
@@ -21,6 +23,7 @@ use crate::output::Page;
 use crate::output::views::{FleetChangeView, FleetView};
 use canary::CanaryCommand;
 use create::CreateArgs;
+use stragglers::StragglersArgs;
 use update::UpdateArgs;
 
 /// Commands about fleets.
@@ -29,9 +32,18 @@ pub(crate) enum FleetCommand {
     /// Lists fleets
     #[command(after_help = "Example:\n  hubshift fleet list")]
     List(PageArgs),
-    /// Shows a fleet: active hub, epoch, debts, who follows
-    #[command(after_help = "Example:\n  hubshift fleet get acme --output json")]
+    /// Shows a fleet: active hub, epoch, debts, who follows, which hub looks dead from where
+    #[command(
+        visible_alias = "status",
+        after_help = "Example:\n  hubshift fleet get acme --output json"
+    )]
     Get(FleetArg),
+    /// Shows which part of a fleet asks a concierge: the others will not move by themselves
+    #[command(after_help = "Example:\n  hubshift fleet coverage acme")]
+    Coverage(FleetArg),
+    /// Names the devices that are still connected to the old hub, by that hub's own list
+    #[command(after_help = stragglers::EXAMPLES)]
+    Stragglers(StragglersArgs),
     /// Creates a fleet with its hubs
     #[command(after_help = create::EXAMPLES)]
     Create(CreateArgs),
@@ -77,6 +89,8 @@ impl Operate for FleetCommand {
         match self {
             Self::List(page) => list(session, &page).await,
             Self::Get(fleet) => get(session, &fleet).await,
+            Self::Coverage(fleet) => coverage::run(session, &fleet).await,
+            Self::Stragglers(args) => stragglers::run(session, args).await,
             Self::Create(args) => create::run(session, args).await,
             Self::Update(args) => update::run(session, args).await,
             Self::Canary(command) => canary::run(session, command).await,

@@ -6,6 +6,7 @@
 mod adoption;
 mod backup;
 mod connection;
+mod coverage;
 mod device;
 mod failover;
 mod fence;
@@ -16,6 +17,7 @@ mod metadata;
 mod pacing;
 mod pass_plan;
 mod replication;
+mod straggler;
 mod task;
 
 use std::time::Duration;
@@ -29,6 +31,7 @@ use time::format_description::well_known::Rfc3339;
 pub(crate) use adoption::{AdoptionPlanView, ExtraView};
 pub(crate) use backup::{BackupCheckView, BackupView};
 pub(crate) use connection::{ConnectionTestView, ConnectionView, HubConnectionView};
+pub(crate) use coverage::CoverageView;
 pub(crate) use device::{CredentialsView, DeletedView, DeviceView};
 pub(crate) use failover::FailoverView;
 pub(crate) use fence::FenceView;
@@ -39,6 +42,7 @@ pub(crate) use metadata::{DocumentView, NamespaceView, PutView};
 pub(crate) use pacing::CanaryView;
 pub(crate) use pass_plan::PassPlanView;
 pub(crate) use replication::ReplicationView;
+pub(crate) use straggler::StragglersView;
 pub(crate) use task::TaskView;
 
 /// A time in RFC 3339; none when it is not set.

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use hubshift_shell::config::humane;
 use toml::{Table, Value};
 
 use super::database::WorldDatabase;
+use super::hub::HubSide;
 use super::layout::Layout;
 
 /// How much faster than the wall clock the emulated hubs count their quotas.
@@ -27,8 +29,10 @@ pub(crate) fn write(
     public_tls: (PathBuf, PathBuf),
 ) -> anyhow::Result<ConfigFiles> {
     layout.secret("secrets/kek")?;
+    let mut of_concierge = concierge(layout, database, public_tls);
+    of_concierge.insert("observer_ca".into(), text(observer_ca(layout)?.display()));
     Ok(ConfigFiles {
-        concierge: save(layout, "concierge", concierge(layout, database, public_tls))?,
+        concierge: save(layout, "concierge", of_concierge)?,
         registry_sync: save(layout, "registry-sync", registry_sync(layout, database))?,
         merge: save(layout, "merge", merge(layout, database))?,
     })
@@ -61,6 +65,17 @@ fn concierge(layout: &Layout, database: &WorldDatabase, tls: (PathBuf, PathBuf))
     table.insert("clock_bound".into(), span(tuning.clock_bound));
     table.insert("telemetry".into(), telemetry(layout));
     table
+}
+
+/// The authorities of both hubs in one file: each hub has its own.
+fn observer_ca(layout: &Layout) -> anyhow::Result<PathBuf> {
+    let mut authorities = String::new();
+    for side in [HubSide::East, HubSide::West] {
+        let file = layout.path(&format!("tls/{}/ca.pem", side.slug()));
+        let pem = std::fs::read_to_string(&file);
+        authorities += &pem.with_context(|| format!("{} can't be read", file.display()))?;
+    }
+    layout.write_secret("tls/hubs-ca.pem", &authorities)
 }
 
 fn registry_sync(layout: &Layout, database: &WorldDatabase) -> Table {

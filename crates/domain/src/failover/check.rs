@@ -10,7 +10,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Step};
+use crate::coverage::Coverage;
 use crate::hub_state::{HubState, RegistryMode, named};
+use crate::observer::Tally;
 
 named!(
     /// How a check comes out.
@@ -80,6 +82,15 @@ pub struct MergeFacts {
     pub active_merge: String,
 }
 
+/// What the concierges make of the target, from where each of them stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObserverFacts {
+    /// How many see it alive, and how many dead.
+    pub tally: Tally,
+    /// Each that sees it dead, with since when and why.
+    pub dead: Vec<String>,
+}
+
 /// What the findings are made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
@@ -105,6 +116,10 @@ pub struct Facts {
     pub merge_debts: Vec<String>,
     /// Hubs with an unpaid `FENCE_REQUIRED`.
     pub fence_debts: Vec<String>,
+    /// Which part of the fleet asks a concierge.
+    pub coverage: Coverage,
+    /// How the target looks on the path that devices use.
+    pub observers: ObserverFacts,
 }
 
 impl Facts {
@@ -133,6 +148,8 @@ pub fn precheck(facts: &Facts) -> Vec<Check> {
         rules::staleness(facts),
         rules::replication(facts),
         rules::carries_over(facts),
+        rules::coverage(facts),
+        rules::target_seen(facts),
         rules::open_holds(facts),
         rules::active_merge(facts),
     ]);

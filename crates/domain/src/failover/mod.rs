@@ -15,8 +15,8 @@ mod loss_bound;
 mod observe;
 
 pub use check::{
-    Check, Facts, HubFacts, MergeFacts, ReplicationFacts, Verdict, fence_words, is_blocked,
-    precheck,
+    Check, Facts, HubFacts, MergeFacts, ObserverFacts, ReplicationFacts, Verdict, fence_words,
+    is_blocked, precheck,
 };
 pub use debt::{HubFate, MergeProgress, StandbyProgress, hub_fate, standby_fate};
 pub use freeze::{FREEZE_MARGIN, may_commit, predicted_closure};

@@ -135,6 +135,20 @@ pub(super) async fn page(
     })
 }
 
+/// Devices that are connected. The hub picks them, by the same index that lists them.
+pub(super) async fn connected(
+    call: &Call<'_>,
+    cursor: Option<&str>,
+    page_size: u32,
+) -> Result<Page, HubError> {
+    let text = "select * from devices where connectionState = 'Connected'";
+    let size = page_size.clamp(1, MAX_PAGE).to_string();
+    let (twins, next) = query(call, text, cursor, &size).await?;
+    let mut rows = all(twins, device_row)?;
+    rows.retain(|row| row.connected);
+    Ok(Page { rows, next })
+}
+
 /// What is at a place, and how its phase goes on.
 async fn rows(
     call: &Call<'_>,

@@ -160,6 +160,13 @@ impl Hub for AzureHub {
             .into()
     }
 
+    async fn connected(&self, cursor: Option<String>, page_size: u32) -> Outcome<Page> {
+        let call = self.transport.begin();
+        listing::connected(&call, cursor.as_deref(), page_size)
+            .await
+            .into()
+    }
+
     async fn get(&self, key: &str) -> Outcome<Option<HubDevice>> {
         self.try_get(key).await.into()
     }

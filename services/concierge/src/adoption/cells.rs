@@ -7,7 +7,10 @@
 //! A cell is replaced by one compare-and-swap. Counting empties the cells of silent devices, so
 //! that the clock may wrap (after 77 days) without bringing one back.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hubshift_domain::sketch::TAG_BITS;
 
 use super::Counts;
 
@@ -24,6 +27,8 @@ const HUB_BITS: u32 = 10;
 /// Stands for no hub, or one that the fleet does not have.
 const NO_HUB: u16 = (1 << HUB_BITS) - 1;
 const TAG_SHIFT: u32 = TICK_BITS + HUB_BITS;
+/// A tag names a device in a sketch, too.
+const _: () = assert!(TAG_BITS == u64::BITS - TAG_SHIFT);
 
 /// The cells.
 pub(super) struct Cells {
@@ -57,6 +62,37 @@ impl Cells {
                 return;
             }
         }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Tags of the devices that asked within `window` ticks.
+    pub(super) fn tags(&self, tick: u64, window: u64) -> impl Iterator<Item = u32> {
+        let cells = self.cells.iter().map(|cell| cell.load(Relaxed));
+        let asked = cells.filter(move |cell| *cell != 0 && age(*cell, tick) <= window);
+        asked.map(|cell| (cell >> TAG_SHIFT) as u32)
+    }
+
+    /// The same, if they are at most so many.
+    pub(super) fn few_tags(&self, tick: u64, window: u64, most: usize) -> Option<BTreeSet<u32>> {
+        let mut few = BTreeSet::new();
+        for tag in self.tags(tick, window) {
+            few.insert(tag);
+            if few.len() > most {
+                return None;
+            }
+        }
+        Some(few)
+    }
+
+    /// How many ticks ago somebody asked last.
+    pub(super) fn youngest(&self, tick: u64) -> Option<u64> {
+        let cells = self.cells.iter().map(|cell| cell.load(Relaxed));
+        let ages = cells.filter(|cell| *cell != 0).map(|cell| age(cell, tick));
+        ages.min()
     }
 
     /// Counts the devices that asked within `window` ticks, and empties the cells of the others.

@@ -17,6 +17,9 @@ use crate::store::fleet::{self as rows, Changes, FleetRow, NewFleet};
 use crate::store::hub::{self, HubRow};
 use crate::store::{back_end, clock};
 
+/// The alert of a fleet whose active hub looks dead to most of the concierges.
+const ACTIVE_HUB_LOOKS_DEAD: &str = "ACTIVE_HUB_LOOKS_DEAD";
+
 /// A new fleet with its hubs; states and the first epoch are made here.
 #[derive(Debug, Clone)]
 pub(crate) struct Creation {
@@ -163,7 +166,11 @@ impl App {
         row: &FleetRow,
     ) -> Result<Fleet, StoreError> {
         let alerts = FleetId::new(row.fleet_id.as_str()).map(|fleet| self.table.alerts(&fleet));
-        view::fleet(connection, row, alerts.unwrap_or_default()).await
+        let mut alerts = alerts.unwrap_or_default();
+        if self.observers.is_dead(&row.fleet_id, &row.active_hub_id) {
+            alerts.push(ACTIVE_HUB_LOOKS_DEAD.to_owned());
+        }
+        view::fleet(connection, row, alerts).await
     }
 
     /// Stores answer and audit line, in the transaction of the effect.

@@ -27,6 +27,7 @@ use tonic::Status;
 pub(crate) use error::AppError;
 
 use crate::config::Config;
+use crate::observers::Observers;
 use crate::signing::Signer;
 use crate::table::Table;
 use remote::Remote;
@@ -78,6 +79,8 @@ pub(crate) struct App {
     pub(crate) nudge: Arc<Notify>,
     /// Whether the database's schema fits this binary.
     pub(crate) fit: Fit,
+    /// What all concierges together make of the hubs.
+    pub(crate) observers: Observers,
 }
 
 impl App {

@@ -8,19 +8,24 @@ use hubshift_api::pb::merge::MergeStatus;
 use hubshift_api::pb::registry::{HubStatus, ReplicationStatus};
 use hubshift_api::{enums, times};
 use hubshift_domain::epoch::Epoch;
-use hubshift_domain::failover::{Facts, HubFacts, Kind, MergeFacts, ReplicationFacts};
+use hubshift_domain::failover::{
+    Facts, HubFacts, Kind, MergeFacts, ObserverFacts, ReplicationFacts,
+};
 use hubshift_domain::fence::FenceState;
 use hubshift_domain::id::FleetId;
+use hubshift_domain::observer::Tally;
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tonic::Status;
 
 use super::failover::Superseded;
-use super::{App, AppError};
+use super::{App, AppError, view};
 use crate::store::debt::{self, DebtRow};
 use crate::store::fleet::{self, FleetRow};
 use crate::store::hub::{self, HubRow};
+use crate::store::observer::{self, ObservationRow};
 use crate::store::witness;
 use crate::table::EPOCH_FORGOTTEN;
 
@@ -121,6 +126,9 @@ impl App {
             let since = Duration::try_from(fleet.now - reigned).unwrap_or_default();
             facts.staleness = Some(facts.staleness.map_or(since, |known| known.min(since)));
         }
+        let mut connection = self.connection().await?;
+        let coverage = view::coverage(&mut connection, fleet).await?;
+        let seen = observer::of_fleet(&mut connection, &fleet.fleet_id).await?;
         let facts = Facts {
             kind,
             target_state,
@@ -136,6 +144,8 @@ impl App {
             max_staleness: self.settings.max_staleness,
             merge_debts: situation.owing(debt::MERGE_REQUIRED),
             fence_debts: situation.owing(debt::FENCE_REQUIRED),
+            coverage,
+            observers: observer_facts(&seen, &target.hub_id),
         };
         Ok(Gathered { facts, watermark })
     }
@@ -178,6 +188,29 @@ fn hub_facts(hub: &HubStatus) -> HubFacts {
         left_out_count: hub.left_out_count,
         left_out: hub.left_out.clone(),
     }
+}
+
+/// What the concierges say of a hub, as far as it is fresh.
+fn observer_facts(seen: &[ObservationRow], hub_id: &str) -> ObserverFacts {
+    let mut facts = ObserverFacts::default();
+    let fresh = seen.iter().filter(|seen| !seen.is_stale);
+    for seen in fresh.filter(|seen| seen.hub_id == hub_id) {
+        if seen.is_alive {
+            facts.tally.alive += 1;
+            continue;
+        }
+        facts.tally.dead += 1;
+        let (from, since) = (&seen.seen_from, clock(seen.since));
+        facts
+            .dead
+            .push(format!("{from} since {since} ({})", seen.detail));
+    }
+    facts
+}
+
+fn clock(time: OffsetDateTime) -> String {
+    let seconds = time.replace_nanosecond(0).unwrap_or(time);
+    seconds.format(&Rfc3339).unwrap_or_default()
 }
 
 fn merge_facts(status: MergeStatus) -> MergeFacts {

@@ -57,6 +57,7 @@ mod tests {
     use super::*;
     use crate::app::Settings;
     use crate::app::remote::Remote;
+    use crate::observers::Observers;
     use crate::store::epoch::Opening;
     use crate::store::fleet;
     use crate::table::{Table, fixture};
@@ -95,6 +96,7 @@ mod tests {
             },
             nudge: Arc::new(Notify::new()),
             fit: Fit::default(),
+            observers: Observers::default(),
         }
     }
 

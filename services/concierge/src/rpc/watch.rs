@@ -211,6 +211,7 @@ fn wire_hub(fleet: &FleetId, hub: &HubEntry) -> pb::Hub {
         read_lag: Some(times::std_duration(hub.read_lag)),
         state: enums::hub_state(hub.state).into(),
         index: u32::from(hub.index),
+        observations: Vec::new(),
     }
 }
 

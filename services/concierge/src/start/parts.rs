@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::front::PublicFront;
 use crate::health::Watch;
 use crate::http::{PublicState, public_router};
+use crate::observers::Observing;
 use crate::peers::Peers;
 use crate::signing::{Signer, SigningFiles};
 use crate::table::{Refresher, Table};
@@ -39,6 +40,7 @@ pub(super) struct Parts {
     database: Database,
     adoption: Adoption,
     peers: Peers,
+    observing: Observing,
     replica: String,
     public: Health,
     /// The operator side's health.
@@ -56,6 +58,7 @@ impl Parts {
         let table = Table::boot(&config.data_dir, &signer, config.refresh * STALE_AFTER);
         let peers_ca = config.peers_ca.as_deref();
         let peers = Peers::new(&config.peers, peers_ca, table.clone(), signer.clone());
+        let observing = Observing::open(config).map_err(unusable("hubs can't be observed"))?;
         let database = Database::lazy(&PoolConfig {
             urls: config.database_url.expose_secret().to_owned(),
             max_connections: CONNECTIONS,
@@ -73,6 +76,7 @@ impl Parts {
             settings: Settings::from(config),
             nudge: engine.nudge(),
             fit: Fit::default(),
+            observers: observing.observers(),
         });
         Ok(Self {
             engine: engine.with(Failover::new(app.clone())),
@@ -80,6 +84,7 @@ impl Parts {
             database,
             adoption: Adoption::new(),
             peers: peers.map_err(unusable("peers or peers_ca can't be used"))?,
+            observing,
             replica,
             public: Health::new(),
             operator: Health::new(),
@@ -88,6 +93,8 @@ impl Parts {
 
     /// Starts everything that works in the background.
     pub(super) fn work(self, config: &Config, tasks: &Tasks) {
+        let (table, pool) = (self.app.table.clone(), self.app.pool.clone());
+        self.observing.start(table, pool, &self.replica, tasks);
         let refresher = Refresher {
             table: self.app.table.clone(),
             signer: self.app.signer.clone(),

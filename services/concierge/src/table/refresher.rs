@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::{self, Action};
 use super::{FleetEntry, Table};
-use crate::adoption::Adoption;
+use crate::adoption::{Adoption, shared};
+use crate::gauges;
 use crate::signing::Signer;
 use crate::store::route::{self, NewRoute};
 use crate::store::table as store;
@@ -132,10 +133,13 @@ impl Refresher {
 
     async fn refresh(&self) -> Result<(), RefreshError> {
         let failed = self.serve_and_sign().await?;
-        self.adoption.make_room(&self.table.load());
+        let pool = self.database.pool();
+        shared::prepare(&self.adoption, pool, &self.table).await;
         let served = self.served();
         measure(&served);
-        write::witness(self.database.pool(), &self.replica, &served).await?;
+        write::witness(pool, &self.replica, &served).await?;
+        shared::publish(&self.adoption, pool, &self.replica, &self.table).await;
+        gauges::refreshed(&self.table.load());
         failed.map_or(Ok(()), Err)
     }
 
@@ -220,6 +224,7 @@ impl Refresher {
             Ok(rows) => tracing::info!(rows, "replicas that are gone for a day are forgotten"),
             Err(error) => tracing::debug!(%error, "replicas that are gone stay for now"),
         }
+        shared::tidy(self.database.pool()).await;
     }
 }
 

@@ -14,7 +14,7 @@ mod throttle;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, put};
 
 use crate::app::App;
 
@@ -29,6 +29,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/requests", get(requests::counts))
         .route("/requests/log", get(requests::log))
         .route("/devices/{id}", get(devices::get))
+        .route("/devices/{id}/connection", put(devices::connection))
         .route("/export", get(export::devices))
         .route("/export/configurations", get(export::configurations))
         .with_state(app)

@@ -14,6 +14,8 @@ pub(crate) struct Activity {
     pub(crate) last: OffsetDateTime,
     /// When the device came back after its last pause.
     connected_since: OffsetDateTime,
+    /// Whether it is connected, whatever messages come, and since when: that was ordered.
+    ordered: Option<(bool, OffsetDateTime)>,
 }
 
 impl Activity {
@@ -22,6 +24,23 @@ impl Activity {
             count: 1,
             last: now,
             connected_since: now,
+            ordered: None,
+        }
+    }
+
+    /// One that has sent nothing.
+    pub(crate) fn none(now: OffsetDateTime) -> Self {
+        Self {
+            count: 0,
+            ..Self::first(now)
+        }
+    }
+
+    /// From now on it is connected, or not, until another order.
+    pub(crate) fn order(&mut self, connected: bool, now: OffsetDateTime) {
+        self.ordered = Some((connected, now));
+        if connected {
+            self.last = now;
         }
     }
 
@@ -34,15 +53,18 @@ impl Activity {
     }
 
     pub(crate) fn is_connected(&self, now: OffsetDateTime) -> bool {
-        now - self.last <= CONNECTED_FOR
+        match self.ordered {
+            Some((connected, _)) => connected,
+            None => now - self.last <= CONNECTED_FOR,
+        }
     }
 
     /// When the device last came or went.
     pub(crate) fn changed(&self, now: OffsetDateTime) -> OffsetDateTime {
-        if self.is_connected(now) {
-            self.connected_since
-        } else {
-            self.last + CONNECTED_FOR
+        match self.ordered {
+            Some((_, since)) => since,
+            None if self.is_connected(now) => self.connected_since,
+            None => self.last + CONNECTED_FOR,
         }
     }
 }
@@ -63,5 +85,18 @@ mod tests {
         assert_eq!(activity.changed(later), start + CONNECTED_FOR);
         activity.note(later);
         assert_eq!((activity.count, activity.changed(later)), (2, later));
+    }
+
+    #[test]
+    fn what_was_ordered_holds_whatever_comes() {
+        let start = datetime!(2026-11-23 12:00 UTC);
+        let mut activity = Activity::none(start);
+        activity.order(true, start);
+        let later = start + Duration::hours(5);
+        assert!(activity.is_connected(later));
+        assert_eq!((activity.count, activity.changed(later)), (0, start));
+        activity.order(false, later);
+        activity.note(later);
+        assert!(!activity.is_connected(later));
     }
 }

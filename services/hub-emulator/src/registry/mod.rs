@@ -148,6 +148,17 @@ impl Registry {
             .or_insert_with(|| Activity::first(now));
     }
 
+    /// Holds a device connected, or not, whatever messages come; forgotten when the process ends.
+    pub(crate) fn order_connection(&mut self, id: &str, connected: bool) -> Result<(), Refusal> {
+        self.get(id)?;
+        let now = OffsetDateTime::now_utc();
+        self.activities
+            .entry(id.to_owned())
+            .or_insert_with(|| Activity::none(now))
+            .order(connected, now);
+        Ok(())
+    }
+
     /// DELETE of an identity, its twin and its modules.
     pub(crate) fn delete_device(&mut self, id: &str, if_match: &IfMatch) -> Result<(), Refusal> {
         self.get(id)?.check_etag(if_match)?;

@@ -123,6 +123,10 @@ impl Hub for Watched {
         self.note(self.hub.list(cursor, page_size).await).await
     }
 
+    async fn connected(&self, cursor: Option<String>, page_size: u32) -> Outcome<Page> {
+        self.note(self.hub.connected(cursor, page_size).await).await
+    }
+
     async fn get(&self, key: &str) -> Outcome<Option<HubDevice>> {
         self.note(self.hub.get(key).await).await
     }

@@ -11,7 +11,7 @@ use hubshift_api::pb::registry::connection_service_server::{
 use hubshift_api::validate::Checks;
 use hubshift_api::{fault, times};
 use hubshift_domain::id::{FleetId, HubId, parse_hub};
-use hubshift_hub::{Hub, HubError, Outcome, Rejection, Statistics};
+use hubshift_hub::{Hub, HubError, Outcome, Rejection};
 use hubshift_shell::Caller;
 use hubshift_store::idem::Request as Idem;
 use hubshift_store::{StoreError, commit};
@@ -231,7 +231,7 @@ async fn put(
 }
 
 /// What the hub said, or why the connection is no good.
-fn answered(outcome: Outcome<Statistics>) -> Result<Statistics, Status> {
+pub(super) fn answered<T>(outcome: Outcome<T>) -> Result<T, Status> {
     outcome.into_result().map_err(|error| {
         let text = error.to_string();
         match error {
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn each_failure_of_a_hub_has_its_reason() {
         let reason =
-            |rejection| fault::reason(&answered(Outcome::Rejected(rejection)).unwrap_err());
+            |rejection| fault::reason(&answered(Outcome::<()>::Rejected(rejection)).unwrap_err());
         assert_eq!(
             reason(Rejection::Unauthorized("no".into())),
             "HUB_UNAUTHORIZED"

@@ -2,6 +2,7 @@
 
 pub(crate) mod adoption;
 pub(crate) mod apply;
+pub(crate) mod attachment;
 pub(crate) mod backup;
 pub(crate) mod connection;
 pub(crate) mod context;

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hubshift_shell::Health;
 
 /// What is served; the empty name is the process.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "",
     "hubshift.registry.v1.AdoptionService",
+    "hubshift.registry.v1.AttachmentService",
     "hubshift.registry.v1.BackupService",
     "hubshift.registry.v1.ConnectionService",
     "hubshift.registry.v1.DeviceService",

@@ -98,6 +98,10 @@ impl Hub for Narrow {
         not_played()
     }
 
+    async fn connected(&self, _: Option<String>, _: u32) -> Outcome<Page> {
+        not_played()
+    }
+
     async fn get(&self, device_id: &str) -> Outcome<Option<HubDevice>> {
         self.answer(|| Outcome::Done(self.devices().get(device_id).cloned()))
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use hubshift_api::pb::registry as pb;
 use hubshift_api::pb::registry::adoption_service_client::AdoptionServiceClient;
+use hubshift_api::pb::registry::attachment_service_client::AttachmentServiceClient;
 use hubshift_api::pb::registry::backup_service_client::BackupServiceClient;
 use hubshift_api::pb::registry::connection_service_client::ConnectionServiceClient;
 use hubshift_api::pb::registry::device_service_client::DeviceServiceClient;
@@ -54,6 +55,7 @@ pub(crate) struct World {
     pub(crate) backups: BackupServiceClient<GrpcChannel>,
     pub(crate) adoptions: AdoptionServiceClient<GrpcChannel>,
     pub(crate) fences: FenceServiceClient<GrpcChannel>,
+    pub(crate) attachments: AttachmentServiceClient<GrpcChannel>,
     pub(crate) files: TempDir,
     service: Running,
     cancel: CancellationToken,
@@ -111,7 +113,8 @@ impl World {
             devices: DeviceServiceClient::new(channel.clone()),
             backups: BackupServiceClient::new(channel.clone()),
             adoptions: AdoptionServiceClient::new(channel.clone()),
-            fences: FenceServiceClient::new(channel),
+            fences: FenceServiceClient::new(channel.clone()),
+            attachments: AttachmentServiceClient::new(channel),
             files,
             service,
             cancel,

@@ -58,6 +58,10 @@ struct BackEndView {
 pub(super) struct AdoptionView {
     polling_count: u64,
     attached_count: u64,
+    registered_count: u64,
+    polling_error_percent: f64,
+    silent_count: u64,
+    text: String,
 }
 
 impl From<pb::Adoption> for AdoptionView {
@@ -65,10 +69,18 @@ impl From<pb::Adoption> for AdoptionView {
         let pb::Adoption {
             polling_count,
             attached_count,
+            registered_count,
+            polling_error_percent,
+            silent_count,
+            text,
         } = adoption;
         Self {
             polling_count,
             attached_count,
+            registered_count,
+            polling_error_percent,
+            silent_count,
+            text,
         }
     }
 }
@@ -79,6 +91,11 @@ impl AdoptionView {
             "{} attached of {} that ask",
             self.attached_count, self.polling_count
         )
+    }
+
+    /// Who will not move by themselves; nothing where a service is too old to say it.
+    fn coverage(&self) -> Option<&str> {
+        Some(self.text.as_str()).filter(|text| !text.is_empty())
     }
 }
 
@@ -178,6 +195,10 @@ impl View for FleetView {
             .line("registry", &self.registry_mode)
             .line("devices", self.device_count)
             .maybe("adoption", self.adoption.as_ref().map(AdoptionView::text))
+            .maybe(
+                "coverage",
+                self.adoption.as_ref().and_then(AdoptionView::coverage),
+            )
             .line("utilisation", format!("{} %", self.utilisation_percent))
             .line("first go", self.waves_text())
             .maybe("canary", self.canary.as_ref().map(CanaryView::text))
@@ -185,6 +206,8 @@ impl View for FleetView {
             .line("debts", self.debts_text())
             .line("back ends", self.back_ends_text())
             .line("alerts", self.alerts.join(", "));
+        let dead = self.hubs.iter().flat_map(HubView::dead);
+        let block = dead.fold(block, |block, text| block.line("looks dead", text));
         let hubs = table(HubView::HEADER, self.hubs.iter().map(Row::cells));
         format!("{}\n\n{hubs}", block.text())
     }

@@ -223,6 +223,42 @@ pub(super) fn carries_over(facts: &Facts) -> Check {
     found("carries_over", Verdict::Warn, detail)
 }
 
+/// Who will not move is told before the move. It stops nobody: a device that does not ask stays where
+/// it is, whatever is done.
+pub(super) fn coverage(facts: &Facts) -> Check {
+    let text = facts.coverage.text();
+    if facts.coverage.is_good() {
+        return pass("coverage", text);
+    }
+    let detail =
+        format!("{text}; after the move `hubshift fleet stragglers` names those left behind");
+    found("coverage", Verdict::Warn, detail)
+}
+
+/// What the concierges see is for people: it warns, and stops nothing.
+pub(super) fn target_seen(facts: &Facts) -> Check {
+    let observers = &facts.observers;
+    let (alive, all) = (observers.tally.alive, observers.tally.observers());
+    match observers.dead.as_slice() {
+        [] if all == 0 => pass(
+            "target_seen",
+            "no concierge has looked at the target lately",
+        ),
+        [] => pass(
+            "target_seen",
+            format!("{alive} of {all} concierges reach the target as devices do"),
+        ),
+        dead => found(
+            "target_seen",
+            Verdict::Warn,
+            format!(
+                "{alive} of {all} concierges reach the target as devices do; dead from {}",
+                dead.join(", ")
+            ),
+        ),
+    }
+}
+
 pub(super) fn open_holds(facts: &Facts) -> Check {
     match &facts.merge {
         None => block_unless_forced(

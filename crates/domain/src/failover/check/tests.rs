@@ -1,6 +1,18 @@
 //! Which facts stop which move.
 
 use super::*;
+use crate::sketch::Count;
+
+fn polling(number: u64) -> Coverage {
+    let error_percent = 0.0;
+    Coverage::new(
+        1_000,
+        Count {
+            number,
+            error_percent,
+        },
+    )
+}
 
 fn good(kind: Kind) -> Facts {
     let hub = HubFacts {
@@ -23,7 +35,15 @@ fn good(kind: Kind) -> Facts {
         max_staleness: Duration::from_secs(300),
         merge_debts: vec![],
         fence_debts: vec![],
+        coverage: polling(1_000),
+        observers: ObserverFacts::default(),
     }
+}
+
+fn warnings(facts: &Facts) -> Vec<Check> {
+    let mut checks = precheck(facts);
+    checks.retain(|check| check.verdict == Verdict::Warn);
+    checks
 }
 
 fn blocking(facts: &Facts) -> Vec<String> {
@@ -65,6 +85,40 @@ fn what_cannot_carry_over_is_named_and_stops_nothing() {
         "{}",
         warned.detail
     );
+}
+
+#[test]
+fn who_will_not_move_is_told_before_and_stops_nothing() {
+    for kind in Kind::ALL {
+        let facts = Facts {
+            coverage: polling(700),
+            ..good(*kind)
+        };
+        let found = warnings(&facts);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].check, "coverage");
+        let text = "700 of 1,000 poll; 300 will not move by themselves";
+        assert!(found[0].detail.starts_with(text), "{}", found[0].detail);
+        assert!(blocking(&facts).is_empty());
+    }
+}
+
+#[test]
+fn a_target_that_looks_dead_from_somewhere_is_named_and_stops_nothing() {
+    let facts = Facts {
+        observers: ObserverFacts {
+            tally: Tally { alive: 1, dead: 2 },
+            dead: vec!["east (connect timed out)".into(), "north".into()],
+        },
+        ..good(Kind::Planned)
+    };
+    let found = warnings(&facts);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        found[0].detail,
+        "1 of 3 concierges reach the target as devices do; dead from east (connect timed out), north"
+    );
+    assert!(blocking(&facts).is_empty());
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn wire_report(report: &Report) -> FailoverReport {
             .map(|(polling_count, attached_count)| Adoption {
                 polling_count,
                 attached_count,
+                ..Adoption::default()
             }),
         rpo_bound_seconds: report.rpo_bound_seconds,
         rpo_window_open: report.rpo_window_open,

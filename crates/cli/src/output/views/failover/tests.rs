@@ -51,6 +51,7 @@ fn forced() -> pb::Failover {
             adoption: Some(pb::Adoption {
                 polling_count: 10,
                 attached_count: 9,
+                ..Default::default()
             }),
             rpo_bound_seconds: 7.0,
             rpo_window_open: true,
@@ -93,7 +94,11 @@ fn json_has_the_fields_of_the_protobuf_file() {
             "epoch": 1026, "commit_time": "2023-11-14T22:13:20Z", "control_plane": 1.0,
             "published_replicas": 0, "live_replicas": 1, "replayed_count": 0,
             "late_landing_count": 0, "late_change_count": 0, "registry_closed": null,
-            "adoption": {"polling_count": 10, "attached_count": 9}, "rpo_bound_seconds": 7.0,
+            "adoption": {
+                "polling_count": 10, "attached_count": 9, "registered_count": 0,
+                "polling_error_percent": 0.0, "silent_count": 0, "text": "",
+            },
+            "rpo_bound_seconds": 7.0,
             "rpo_window_open": true, "verified_count": 0, "source_digest": "",
             "target_digest": "", "debts": ["MERGE_REQUIRED"],
         },
