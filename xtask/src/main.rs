@@ -1,5 +1,6 @@
 //! What CI runs, a person can run: `cargo xtask test`. Nothing here is part of the product.
 
+mod bench;
 mod campaign;
 mod conformance;
 mod context;
@@ -49,6 +50,9 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
         registries: u32,
     },
+    /// Measures a release build beside what it is held against (docs/benchmarks.md).
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 #[tokio::main]
@@ -62,6 +66,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Conformance(arguments) => conformance::run_suite(&context, arguments),
         Command::Azurite { devices } => campaign::azurite(&context, devices),
         Command::RoundTrips { registries } => campaign::round_trips(&context, registries),
+        Command::Bench(bench) => bench::measure(&context, bench),
     };
     context.close().await?;
     done
