@@ -14,8 +14,6 @@ use crate::pin;
 
 /// No server takes longer to open its port.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one may take to end in good order.
-const GRACE: Duration = Duration::from_secs(15);
 /// How much of its output is shown when it failed, bytes.
 const TAIL: usize = 2_000;
 
@@ -87,16 +85,10 @@ impl Process {
         }
     }
 
-    /// Ends it in good order, or by force when that takes too long.
+    /// Ends it by force: an end in good order takes a concierge its time, for the sake of devices
+    /// that are not here.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        let mut kill = Command::new("kill");
-        kill.args(["-TERM", &self.pid.to_string()]);
-        let told = kill.status().await.context("could not run kill")?;
-        let ended = tokio::time::timeout(GRACE, self.child.wait()).await;
-        if !told.success() || ended.is_err() {
-            self.child.kill().await?;
-        }
-        Ok(())
+        Ok(self.child.kill().await?)
     }
 
     /// A process that ended is a zombie until somebody waits for it, and has no command line.

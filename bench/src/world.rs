@@ -82,8 +82,6 @@ pub(crate) struct World {
     pub(crate) answers: Answers,
     /// Where the concierge's database is; a secret of this run.
     pub(crate) database_url: String,
-    /// The PostgreSQL, for further databases.
-    pub(crate) server: Server,
     changes: AtomicU32,
     // In this order: the database goes before its server.
     database: Database,
@@ -105,7 +103,6 @@ impl World {
             place,
             answers,
             database_url,
-            server,
             changes: AtomicU32::new(0),
             database,
             cluster,

@@ -32,7 +32,7 @@ pub(crate) fn measure(context: &Context, bench: Bench) -> anyhow::Result<()> {
     }
     setup::measuring_tools()?;
     let mut build = cargo(&context.root);
-    build.args(["build", "--release", "--bins"]);
+    build.args(["build", "--release", "--bins", "--examples"]);
     run(build.args(["-p", "hubshift-concierge", "-p", "hubshift-bench"]))?;
     bench.args(["run", "--quiet", "--release", "-p", "hubshift-bench", "--"]);
     bench.arg("concierge").arg("--report");

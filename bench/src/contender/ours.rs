@@ -102,7 +102,7 @@ fn configuration(start: &Start<'_>) -> String {
     if let Some(tls) = start.tls {
         let (cert, key) = (tls.cert.display(), tls.key.display());
         // A table, so it comes last.
-        let _written = write!(lines, "[public_tls]\ncert = '{cert}'\nkey = '{key}'\n");
+        let _written = writeln!(lines, "[public_tls]\ncert = '{cert}'\nkey = '{key}'");
     }
     lines
 }

@@ -114,12 +114,12 @@ fn text(out: &mut Vec<u8>, text: &str) {
 
 /// How many streams a server's settings allow; `None` when they do not say.
 pub(super) fn allowed_streams(settings: &[u8]) -> Option<u32> {
-    let allowed = settings.as_chunks::<6>().0.iter().filter_map(|setting| {
+    let mut allowed = settings.as_chunks::<6>().0.iter().filter_map(|setting| {
         let [k0, k1, v0, v1, v2, v3] = *setting;
         let key = u16::from_be_bytes([k0, k1]);
         (key == MAX_CONCURRENT_STREAMS).then(|| u32::from_be_bytes([v0, v1, v2, v3]))
     });
-    allowed.last()
+    allowed.next_back()
 }
 
 #[cfg(test)]
