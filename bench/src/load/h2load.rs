@@ -1,8 +1,8 @@
 //! nghttp2's `h2load`: HTTP/2 without TLS, and gRPC as a POST of one message.
 //!
 //! It looks at the HTTP status alone, which gRPC also gives to refusals: so the bytes of the
-//! answers are counted. They are, when it warms up by itself, counted from there on, and the answers
-//! are not: a run of its own warms up.
+//! answers are held against their number. Told to warm up, it counts bytes from the first one on and
+//! answers only afterwards: so another run warms up.
 
 use std::path::Path;
 
