@@ -10,6 +10,9 @@ const DEVICES_VARIABLE: &str = "HUBSHIFT_AZURITE_DEVICES";
 /// How many random registries the test of the connector copies.
 const ROUND_TRIPS_VARIABLE: &str = "HUBSHIFT_ROUND_TRIPS";
 
+/// How many devices ask in the test of a moving fleet.
+const STORM_VARIABLE: &str = "HUBSHIFT_STORM_DEVICES";
+
 /// Moves this many devices through Azurite.
 pub(crate) fn azurite(context: &Context, devices: u32) -> anyhow::Result<()> {
     let mut cargo = cargo(&context.root);
@@ -30,4 +33,14 @@ pub(crate) fn round_trips(context: &Context, registries: u32) -> anyhow::Result<
     run(cargo
         .args(test)
         .args(["--test", "round_trip", "--", "--nocapture"]))
+}
+
+/// Lets this many devices ask through a failover in which the database dies.
+pub(crate) fn storm(context: &Context, devices: u32) -> anyhow::Result<()> {
+    let mut cargo = cargo(&context.root);
+    cargo.env(STORM_VARIABLE, devices.to_string());
+    let test = ["test", "--release", "-p", "hubshift-cli"];
+    run(cargo
+        .args(test)
+        .args(["--test", "storm", "--", "--nocapture"]))
 }

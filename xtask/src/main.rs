@@ -50,6 +50,13 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
         registries: u32,
     },
+    /// Devices that ask, round after round, through a failover in which the database dies: all are
+    /// answered, none is sent back, and they arrive no faster than their hub admits. A release build.
+    Storm {
+        /// How many devices
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
+        devices: u32,
+    },
     /// Measures a release build beside what it is held against (docs/benchmarks.md).
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -66,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Conformance(arguments) => conformance::run_suite(&context, arguments),
         Command::Azurite { devices } => campaign::azurite(&context, devices),
         Command::RoundTrips { registries } => campaign::round_trips(&context, registries),
+        Command::Storm { devices } => campaign::storm(&context, devices),
         Command::Bench(bench) => bench::measure(&context, bench),
     };
     context.close().await?;

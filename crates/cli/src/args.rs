@@ -11,7 +11,7 @@ use hubshift_shell::config::humane;
 use uuid::Uuid;
 
 use crate::commands::{adopt, backup, device, failover, fleet, hub, merge, metadata, sync};
-use crate::{demo, doctor, world};
+use crate::{demo, doctor, simulate, world};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +73,20 @@ pub(crate) enum Command {
         args: doctor::DoctorArgs,
 
         /// How to print the page [default: table]
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        output: Option<OutputFormat>,
+    },
+    /// Simulates how a fleet arrives at the hub that it moves to, to size that hub before the day
+    #[command(
+        after_help = "Examples:\n  hubshift simulate --devices 1000000 --admission 6000\n  \
+        hubshift simulate --devices 200000 --within 15m --strategy slots --svg storm.svg\n\n\
+        Virtual time; the same seed gives the same result. Refused attempts cost the hub nothing here."
+    )]
+    Simulate {
+        #[command(flatten)]
+        args: simulate::SimulateArgs,
+
+        /// How to print the result [default: table]
         #[arg(long, value_enum, value_name = "FORMAT")]
         output: Option<OutputFormat>,
     },

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod output;
+mod simulate;
 mod world;
 
 use std::process::ExitCode;
@@ -48,6 +49,10 @@ async fn run(cli: Cli) -> ExitCode {
                 Box::pin(doctor::run(args, Output::new(format, false))).await,
                 format,
             )
+        }
+        Command::Simulate { args, output } => {
+            let format = output.or(format).unwrap_or_default();
+            exit::of(simulate::run(&args, Output::new(format, false)), format)
         }
         Command::Service(args) => exit::own(Box::pin(world::service::run(args)).await),
         Command::Fleet(group) => operate(group).await,

@@ -17,3 +17,4 @@ pub mod metadata;
 pub mod pacing;
 pub mod route;
 pub mod seeding;
+pub mod storm;

@@ -25,7 +25,7 @@ pub(crate) use folder::Folder;
 pub(crate) use grpcurl::grpcurl;
 pub(crate) use health::{Serving, serving};
 pub(crate) use hub::tag_past_us;
-pub(crate) use postgres::{start_postgres, stop_postgres};
+pub(crate) use postgres::{crash_postgres, start_postgres, stop_postgres};
 pub(crate) use processes::{assert_gone, paused, pid_of, services, signal};
 pub(crate) use run::{Ran, hubshift, run};
 pub(crate) use shell::{Block, blocks, sh};

@@ -28,10 +28,20 @@ pub(crate) struct Server {
 
 /// Stops the world's server as the runbook does, and waits until it is gone.
 pub(crate) fn stop_postgres(folder: &Folder) {
+    end_postgres(folder, "INT");
+}
+
+/// Ends the world's server at once, without a word to its clients and without a checkpoint: it has to
+/// recover when it is started again.
+pub(crate) fn crash_postgres(folder: &Folder) {
+    end_postgres(folder, "QUIT");
+}
+
+fn end_postgres(folder: &Folder, how: &str) {
     let pid_file = pid_file(&data(folder));
     let text = fs::read_to_string(&pid_file).unwrap();
     let pid = text.lines().next().unwrap().parse().unwrap();
-    signal("INT", pid);
+    signal(how, pid);
     until("PostgreSQL stops", PATIENCE, || {
         (!pid_file.exists()).then_some(())
     });
