@@ -1,5 +1,6 @@
 //! What CI runs, a person can run: `cargo xtask test`. Nothing here is part of the product.
 
+mod bench;
 mod campaign;
 mod conformance;
 mod context;
@@ -64,6 +65,9 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
         polls: u32,
     },
+    /// Measures a release build beside what it is held against (docs/benchmarks.md).
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 #[tokio::main]
@@ -79,6 +83,7 @@ async fn main() -> anyhow::Result<()> {
         Command::RoundTrips { registries } => campaign::round_trips(&context, registries),
         Command::Storm { devices } => campaign::storm(&context, devices),
         Command::PollCost { polls } => poll_cost::campaign(&context, polls),
+        Command::Bench(bench) => bench::measure(&context, bench),
     };
     context.close().await?;
     done

@@ -4,6 +4,7 @@
 
 mod debian;
 mod gdnsd;
+mod measuring;
 mod node;
 mod python;
 mod tools;
@@ -57,6 +58,11 @@ pub(crate) fn node_tools(context: &Context) -> anyhow::Result<Vec<(&'static str,
         (AZURITE_VARIABLE, tools.azurite),
     ];
     Ok(unless_set(ours))
+}
+
+/// What benchmarks run: servers to measure against, and programs that load them.
+pub(crate) fn measuring_tools() -> anyhow::Result<()> {
+    measuring::ready().context("a benchmark runs other programs")
 }
 
 /// Leaves out what is set: whoever set it knows better.
