@@ -72,7 +72,7 @@ fn cpu_ticks(stat: &str) -> Option<u32> {
     user.checked_add(system)
 }
 
-/// The number behind a key: `VmRSS:	  260240 kB`.
+/// The number behind a key: `VmRSS:   260240 kB`.
 fn kilobytes(text: &str, key: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_whitespace().next()?.parse().ok()

@@ -13,7 +13,6 @@ use hubshift_domain::failover::{
 };
 use hubshift_domain::fence::FenceState;
 use hubshift_domain::id::FleetId;
-use hubshift_domain::observer::Tally;
 use hubshift_store::StoreError;
 use sqlx::PgConnection;
 use time::OffsetDateTime;

@@ -28,7 +28,7 @@ pub(crate) struct Read {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Sign these claims and store the route.
-    Sign(RouteClaims),
+    Sign(Box<RouteClaims>),
     /// Raise a fleet's routing version, if it still is `from`.
     Raise {
         /// The fleet.
@@ -92,7 +92,7 @@ impl Plan {
         };
         let Some((jws, claims)) = newest(&facts, stored, signer) else {
             self.kept.insert(facts.fleet_id);
-            return self.actions.push(Action::Sign(wanted));
+            return self.actions.push(Action::Sign(Box::new(wanted)));
         };
         if !claims.tells_the_same(&wanted) {
             let (fleet, from) = (facts.fleet_id.clone(), version);
@@ -102,7 +102,7 @@ impl Plan {
                 to: from + 1,
             });
         } else if claims.is_due(now) {
-            self.actions.push(Action::Sign(wanted));
+            self.actions.push(Action::Sign(Box::new(wanted)));
         }
         self.entries.push(FleetEntry::new(facts, jws, claims));
     }

@@ -53,6 +53,8 @@ fn facts(number: usize, now: OffsetDateTime) -> anyhow::Result<FleetFacts> {
         poll_after: Duration::from_secs(60),
         on_unreachable: OnUnreachable::StandbyAfter(Duration::from_secs(900)),
         debts: Vec::new(),
+        waves: Vec::new(),
+        canary: None,
         epoch_opened: now,
         create_time: now,
         update_time: now,

@@ -72,6 +72,8 @@ fn entry(claims: RouteClaims, route: &str, poll_after: Option<Duration>) -> Opti
             .clamp(SHORTEST_POLL, LONGEST_POLL),
         on_unreachable: claims.on_unreachable,
         debts: Vec::new(),
+        waves: Vec::new(),
+        canary: None,
         epoch_opened: claims.admission.started_at,
         create_time: claims.admission.started_at,
         update_time: claims.issued_at,

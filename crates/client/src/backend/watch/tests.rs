@@ -202,6 +202,20 @@ impl FleetService for Fake {
         not_played()
     }
 
+    async fn start_canary(
+        &self,
+        _: Request<pb::StartCanaryRequest>,
+    ) -> Result<Response<pb::Fleet>, Status> {
+        not_played()
+    }
+
+    async fn stop_canary(
+        &self,
+        _: Request<pb::StopCanaryRequest>,
+    ) -> Result<Response<pb::Fleet>, Status> {
+        not_played()
+    }
+
     type WatchFleetStream = Items;
 
     async fn watch_fleet(

@@ -8,6 +8,8 @@ use hubshift_domain::epoch::Epoch;
 use hubshift_domain::hub_state::{HubState, RegistryMode};
 use hubshift_domain::id::{FleetId, HubId, IdError};
 use hubshift_domain::route::{OnUnreachable, RouteClaims};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::super::{DebtEntry, FleetEntry, FleetFacts, HubEntry};
@@ -42,6 +44,8 @@ pub(super) fn write(entry: &FleetEntry, out: &mut Writer) {
     out.number(facts.revision);
     out.number(facts.authority_revision);
     out.number(u64::from(facts.is_forgotten));
+    out.text(&as_json(&facts.waves, facts.waves.is_empty()));
+    out.text(&as_json(&facts.canary, facts.canary.is_none()));
 }
 
 /// Reads a fleet.
@@ -74,7 +78,25 @@ fn read_facts(from: &mut Reader<'_>) -> Result<FleetFacts, Malformed> {
         revision: from.number()?,
         authority_revision: from.number()?,
         is_forgotten: from.number()? != 0,
+        waves: from_json(from)?,
+        canary: from_json(from)?,
     })
+}
+
+/// What few fleets have: as it stands in claims and in the database, and nothing where it is empty.
+fn as_json(value: &impl Serialize, is_empty: bool) -> String {
+    if is_empty {
+        return String::new();
+    }
+    // Lists and texts always have a JSON form.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn from_json<T: DeserializeOwned + Default>(from: &mut Reader<'_>) -> Result<T, Malformed> {
+    match from.text()? {
+        "" => Ok(T::default()),
+        json => serde_json::from_str(json).map_err(|_| Malformed("JSON")),
+    }
 }
 
 fn write_hub(hub: &HubEntry, out: &mut Writer) {
@@ -150,10 +172,23 @@ fn slug<T>(
 mod tests {
     use std::time::Duration;
 
+    use hubshift_domain::id::WaveId;
+    use hubshift_domain::route::{Cohort, Members, WavePlan};
     use time::OffsetDateTime;
 
-    use super::super::super::fixture;
+    use super::super::super::{CanaryEntry, fixture};
     use super::*;
+
+    fn canary(later: OffsetDateTime) -> CanaryEntry {
+        CanaryEntry {
+            id: "c-1".into(),
+            hub: HubId::new("west").unwrap(),
+            epoch: Epoch(2049),
+            cohort: Cohort::Percent(2),
+            start_time: later,
+            until_time: later,
+        }
+    }
 
     fn odd() -> FleetEntry {
         let mut entry = fixture::entry("acme", 2049, 7);
@@ -164,6 +199,12 @@ mod tests {
         entry.facts.poll_after = Duration::from_millis(200);
         (entry.facts.update_time, entry.facts.is_forgotten) = (later, true);
         entry.facts.hubs[1].state = HubState::Rewound;
+        entry.facts.canary = Some(canary(later));
+        entry.facts.waves = vec![WavePlan {
+            name: WaveId::new("pumps").unwrap(),
+            members: Members::Prefixes(vec!["pump-".into()]),
+            device_count: 9,
+        }];
         entry.facts.debts.push(DebtEntry {
             kind: "merge_required".into(),
             hub: HubId::new("east").unwrap(),

@@ -41,7 +41,7 @@ fn a_missing_route_is_signed_and_then_served() {
     let second = plan(read(facts, vec![token.clone()]), &nothing(), &signer());
     assert!(second.actions.is_empty(), "{:?}", second.actions);
     assert_eq!(*second.entries[0].jws, *token);
-    assert_eq!(second.entries[0].claims, *claims);
+    assert_eq!(second.entries[0].claims, **claims);
 }
 
 #[test]
