@@ -8,6 +8,7 @@ use hubshift_store::{StoreError, in_tx};
 use sqlx::PgConnection;
 
 use crate::app::App;
+use crate::observers::Observers;
 use crate::store::audit::{self, Entry};
 use crate::store::canary::{self, CanaryRow};
 use crate::store::fleet::FleetRow;
@@ -21,13 +22,14 @@ pub(super) async fn tick(app: &App, fleet: &FleetRow) -> Result<(), StoreError> 
     let Some(running) = canary::running(&mut connection, fleet_id).await? else {
         return Ok(());
     };
-    let facts = facts(&mut connection, &running, fleet.epoch()).await?;
+    let observed_dead = app.observers.is_dead(fleet_id, &running.hub_id);
+    let facts = facts(&mut connection, &running, fleet.epoch(), observed_dead).await?;
     drop(connection);
     if should_revert(&facts).is_none() {
         return Ok(());
     }
     let ended = in_tx(&app.pool, "revert_canary", |mut tx| async move {
-        let ended = revert(&mut tx, fleet_id).await?;
+        let ended = revert(&mut tx, &app.observers, fleet_id).await?;
         Ok::<_, StoreError>((tx, ended))
     });
     if let Some((canary, cause)) = ended.await? {
@@ -41,6 +43,7 @@ pub(super) async fn tick(app: &App, fleet: &FleetRow) -> Result<(), StoreError> 
 /// the fleet's row was held. Of several replicas one does it.
 async fn revert(
     connection: &mut PgConnection,
+    observers: &Observers,
     fleet_id: &str,
 ) -> Result<Option<(uuid::Uuid, RevertCause)>, StoreError> {
     let Some(held) = authority::hold(connection, fleet_id).await? else {
@@ -49,7 +52,8 @@ async fn revert(
     let Some(running) = canary::running(connection, fleet_id).await? else {
         return Ok(None);
     };
-    let facts = facts(connection, &running, held.epoch).await?;
+    let observed_dead = observers.is_dead(fleet_id, &running.hub_id);
+    let facts = facts(connection, &running, held.epoch, observed_dead).await?;
     let Some(cause) = should_revert(&facts) else {
         return Ok(None);
     };
@@ -71,6 +75,7 @@ async fn facts(
     connection: &mut PgConnection,
     running: &CanaryRow,
     epoch: Epoch,
+    observed_dead: bool,
 ) -> Result<CanaryFacts, StoreError> {
     let fleet_id = running.fleet_id.as_str();
     let hubs = hub::of_fleet(connection, fleet_id).await?;
@@ -83,7 +88,7 @@ async fn facts(
         epoch,
         hub: hub.map(hub::HubRow::state).transpose()?,
         is_operation_running: operation.is_some(),
-        // No observer looks at hubs here yet. What devices say is no substitute: nobody vouches for it.
-        observed_dead: false,
+        // What concierges see themselves. What devices say is no substitute: nobody vouches for it.
+        observed_dead,
     })
 }

@@ -251,14 +251,6 @@ impl FleetEntry {
         self.claims.issued_at
     }
 
-    /// The index of the hub that a canary's cohort is told to be at: a device that names it is where
-    /// it belongs, though it is not at the active hub.
-    #[allow(dead_code, reason = "adoption counts by it")]
-    pub(crate) fn canary_hub_index(&self) -> Option<u16> {
-        let canary = self.claims.canary()?;
-        self.hub_index(canary.endpoint.hub.as_str())
-    }
-
     /// The same fleet under a newer route, which a device presented: the database does not know it. What the route does not say stays as it was.
     pub(crate) fn under(&self, claims: RouteClaims, jws: &str) -> Self {
         let mut facts = self.facts.clone();

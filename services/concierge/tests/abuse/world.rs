@@ -160,6 +160,7 @@ fn config(database_url: &str, data: &std::path::Path) -> String {
         freeze_timeout = "1m"
         observe_timeout = "300ms"
         max_staleness = "5m"
+        max_watchers = 1000
         "#,
         data.display()
     )

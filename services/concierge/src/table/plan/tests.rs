@@ -145,7 +145,8 @@ fn a_canary_is_told_and_its_end_is_told_under_a_higher_version() {
     let stored = vec![signer().sign(claims).unwrap()];
     let goes_on = plan(read(facts.clone(), stored.clone()), &nothing(), &signer());
     assert!(goes_on.actions.is_empty(), "{:?}", goes_on.actions);
-    assert_eq!(goes_on.entries[0].canary_hub_index(), Some(1));
+    let canary = goes_on.entries[0].claims.canary().unwrap();
+    assert_eq!(canary.endpoint.hub.as_str(), "west");
 
     let fleet = facts.fleet_id.clone();
     let mut over = read(facts, stored);
