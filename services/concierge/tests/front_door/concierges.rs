@@ -76,6 +76,7 @@ impl Place {
             freeze_timeout = "1m"
             observe_timeout = "300ms"
             max_staleness = "5m"
+            max_watchers = 1000
             {tls}
             "#,
             self.port,

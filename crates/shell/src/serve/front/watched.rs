@@ -1,6 +1,6 @@
 //! A byte stream that tells its line what passes.
 
-use std::io::{IoSlice, Result};
+use std::io::Result;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -46,18 +46,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Poll::Ready(Ok(written))
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[IoSlice<'_>],
-    ) -> Poll<Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bytes))?;
-        self.line.sent();
-        Poll::Ready(Ok(written))
-    }
-
+    /// Says no, though it could. h2 then copies what is below 1 KiB, as answers are, and sends what
+    /// all streams of a connection have to say in one call to the kernel; with vectors every answer
+    /// of more than 256 bytes would be a call of its own, and those calls are most of what a poll
+    /// costs.
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        false
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
