@@ -102,10 +102,13 @@ mod tests {
         assert!(corpus.path().join(hash(2)).exists());
     }
 
+    fn some(bytes: u64, count: usize) -> Vec<(u64, PathBuf)> {
+        (0..count).map(|at| (bytes, hash(at).into())).collect()
+    }
+
     #[test]
     fn the_corpus_stays_small() {
-        let files = |bytes, count| (0..count).map(move |at| (bytes, hash(at).into())).collect();
-        assert_eq!(fitting(files(10, 1_000)).len(), MOST_FILES);
-        assert_eq!(fitting(files(MOST_BYTES / 2, 10)).len(), 2);
+        assert_eq!(fitting(some(10, 1_000)).len(), MOST_FILES);
+        assert_eq!(fitting(some(MOST_BYTES / 2, 10)).len(), 2);
     }
 }
