@@ -5,6 +5,7 @@ mod campaign;
 mod conformance;
 mod context;
 mod db;
+mod fuzz;
 mod poll_cost;
 mod process;
 mod setup;
@@ -65,6 +66,9 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
         polls: u32,
     },
+    /// Throws bytes at what strangers can send bytes to: HTTP, gRPC, the table file, signed documents.
+    /// A release build with coverage; fails when something is found.
+    Fuzz(fuzz::Arguments),
     /// Measures a release build beside what it is held against (docs/benchmarks.md).
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -83,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
         Command::RoundTrips { registries } => campaign::round_trips(&context, registries),
         Command::Storm { devices } => campaign::storm(&context, devices),
         Command::PollCost { polls } => poll_cost::campaign(&context, polls),
+        Command::Fuzz(arguments) => fuzz::campaign(&context, &arguments),
         Command::Bench(bench) => bench::measure(&context, bench),
     };
     context.close().await?;

@@ -9,6 +9,9 @@ mod adoption;
 mod app;
 mod config;
 mod front;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod gauges;
 mod health;
 mod http;

@@ -14,6 +14,9 @@ mod clients;
 mod connection;
 mod descriptors;
 mod desk;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod line;
 mod load;

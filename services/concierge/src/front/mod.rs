@@ -15,6 +15,8 @@ mod answering;
 mod body;
 #[cfg(test)]
 mod cost;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod meter;
 mod plain;
 mod poll;

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hubshift_domain::route::{self, KeyError, KeySetError, RouteClaims, RouteError};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use hubshift_domain::route::{KeySet, PrivateKey};
 use time::OffsetDateTime;
 
@@ -153,7 +153,7 @@ impl Signer {
     }
 
     /// One that trusts this key alone.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn of(key: PrivateKey) -> Self {
         let trusted = KeySet::new([key.public()]);
         Self::with(Keys::of(key, trusted, None).unwrap(), None)

@@ -5,6 +5,8 @@
 //! short, altered or of another version is refused whole, never half-read.
 
 mod bytes;
+#[cfg(fuzzing)]
+pub(super) mod fuzz;
 mod record;
 mod storage;
 #[cfg(test)]

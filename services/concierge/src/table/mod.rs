@@ -11,8 +11,11 @@ mod disk;
 mod encoded;
 mod entry;
 mod file;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, reason = "tests need more of it"))]
 pub(crate) mod fixture;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod missing;
 mod plan;
 mod present;

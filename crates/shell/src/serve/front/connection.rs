@@ -123,7 +123,8 @@ impl<F: Front> Connection<F> {
         }
     }
 
-    fn serve<S>(self, stream: S, peer: Peer)
+    /// Serves a connection whose handshake, if there is one, is over.
+    pub(super) fn serve<S>(self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {

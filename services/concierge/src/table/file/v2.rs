@@ -55,10 +55,14 @@ pub(in crate::table) fn encode(snapshot: &Snapshot, seal: &Seal) -> Result<Vec<u
     for entry in fleets {
         out.nested(|out| record::write(entry, out));
     }
-    let body = out.into_bytes();
-    let sealed = sealed(checksum(&body).as_bytes());
+    Ok(closed(&out.into_bytes(), seal))
+}
+
+/// The file with this content behind its third line.
+pub(super) fn closed(body: &[u8], seal: &Seal) -> Vec<u8> {
+    let sealed = sealed(checksum(body).as_bytes());
     let seal = hex(&seal.make(&sealed));
-    Ok([sealed.as_slice(), b"seal ", seal.as_bytes(), b"\n", &body].concat())
+    [sealed.as_slice(), b"seal ", seal.as_bytes(), b"\n", body].concat()
 }
 
 /// What is sealed: the first two lines.
