@@ -91,10 +91,10 @@ impl Process {
         Ok(self.child.kill().await?)
     }
 
-    /// A process that ended is a zombie until somebody waits for it, and has no command line.
+    /// A process that ended is a zombie until somebody waits for it.
     fn is_there(&self) -> bool {
-        let command = std::fs::read(format!("/proc/{}/cmdline", self.pid));
-        command.is_ok_and(|command| !command.is_empty())
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        stat.is_ok_and(|stat| !is_zombie(&stat))
     }
 
     fn tail(&self) -> String {
@@ -102,4 +102,10 @@ impl Process {
         let start = log.len().saturating_sub(TAIL);
         String::from_utf8_lossy(&log[start..]).into_owned()
     }
+}
+
+/// The state is the field behind the name, which may have parentheses in it.
+fn is_zombie(stat: &str) -> bool {
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    state.is_some_and(|rest| rest.starts_with(['Z', 'X']))
 }
