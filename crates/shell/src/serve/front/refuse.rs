@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::desk::{Desk, Full};
-use super::{CLIENT_TOO_FAST, OVERLOADED};
+use super::{CLIENT_TOO_FAST, OVERLOADED, whole_seconds};
 
 /// How many of a thread are told at once; the others are only closed.
 const AT_ONCE: u32 = 128;
@@ -56,7 +56,7 @@ fn words(why: Full, come_back_after: Duration) -> String {
          connection: close\r\n\r\n\
          {body}",
         body.len(),
-        come_back_after.as_secs().max(1),
+        whole_seconds(come_back_after),
     )
 }
 
@@ -69,7 +69,7 @@ mod tests {
         let text = words(Full::Front, Duration::from_millis(4_200));
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
-        assert!(head.contains("retry-after: 4\r\n"), "{head}");
+        assert!(head.contains("retry-after: 5\r\n"), "{head}");
         assert!(head.contains(&format!("content-length: {}\r\n", body.len())));
         assert!(body.contains(r#""reason":"OVERLOADED""#), "{body}");
         assert!(!text.contains("  "), "{text}");
