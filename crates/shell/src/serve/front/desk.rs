@@ -51,7 +51,7 @@ pub(super) struct Desk {
 pub(super) enum Full {
     /// The front has as many as it may.
     Front,
-    /// Its client has as many as it may.
+    /// Its client has as many as it may, or opens them too fast.
     Client,
 }
 
@@ -109,7 +109,7 @@ impl Desk {
             return Err(Full::Front);
         }
         let client = self.shared.clients.find(addr.ip());
-        if client.is_some_and(|client| !self.shared.clients.enter(client)) {
+        if client.is_some_and(|client| !self.shared.clients.enter(client, self.now.get())) {
             self.shared.leave();
             self.tally.crowded.one();
             return Err(Full::Client);
@@ -245,6 +245,8 @@ mod tests {
         let trusted: Vec<_> = (1..5).map(|_| desk.admit(addr("127.0.0.1:3"))).collect();
         assert!(trusted.iter().all(Result::is_ok));
         drop(first);
+        // Its next one comes no sooner than it may.
+        desk.set_clock(Instant::now() + Duration::from_secs(1));
         assert!(desk.admit(addr("192.0.2.1:2")).is_ok());
     }
 }

@@ -44,7 +44,7 @@ async fn tell(mut stream: TcpStream, words: String) -> std::io::Result<()> {
 fn words(why: Full, come_back_after: Duration) -> String {
     let (reason, message) = match why {
         Full::Front => (OVERLOADED, "the server has no room for more connections"),
-        Full::Client => (CLIENT_TOO_FAST, "this address has too many connections"),
+        Full::Client => (CLIENT_TOO_FAST, "this address has or opens too many connections"),
     };
     let body = format!(r#"{{"reason":"{reason}","message":"{message}"}}"#);
     format!(
