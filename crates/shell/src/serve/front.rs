@@ -21,6 +21,7 @@ mod limits;
 mod line;
 mod load;
 mod network;
+mod owing;
 mod refuse;
 mod router;
 mod tally;
