@@ -173,7 +173,7 @@ mod tests {
         let _checked = checks.device("device", &"ü".repeat(15_000));
         let _checked = checks.hub("hub", "East");
         let refused = checks.done().unwrap_err();
-        assert!(refused.message().len() < 2_000 && refused.details().len() < 2_500);
+        assert!(refused.message().len() < 2_000 && refused.details().len() < 4_000);
         let fields = refused.get_details_bad_request().unwrap().field_violations;
         assert!(fields[0].description.starts_with("`üüü"));
         assert!(fields[0].description.contains("is not a device id: use 1"));
