@@ -6,6 +6,12 @@ use uuid::Uuid;
 
 use crate::fault;
 
+/// No problem is told at greater length, characters. Most repeat what somebody sent, which may be as
+/// long as a request; a status travels in headers, and clients take few of those.
+const LONGEST: usize = 512;
+/// So many of them are its end, where it says what was expected.
+const ITS_END: usize = 256;
+
 /// Collects violations. Each check returns the value if it is good.
 #[derive(Debug, Default)]
 pub struct Checks {
@@ -20,7 +26,8 @@ impl Checks {
 
     /// Notes that a field is wrong.
     pub fn violation(&mut self, field: &str, problem: impl Into<String>) {
-        self.violations.push((field.to_owned(), problem.into()));
+        let problem = shortened(problem.into());
+        self.violations.push((field.to_owned(), problem));
     }
 
     /// Takes a result, noting its error under the field.
@@ -140,5 +147,36 @@ impl Checks {
     pub fn require<T>(self, value: Option<T>) -> Result<T, Status> {
         self.done()?;
         value.ok_or_else(fault::internal)
+    }
+}
+
+/// The text; of one that is too long, its begin and its end.
+fn shortened(text: String) -> String {
+    let count = text.chars().count();
+    if count <= LONGEST {
+        return text;
+    }
+    let begin: String = text.chars().take(LONGEST - ITS_END).collect();
+    let end: String = text.chars().skip(count - ITS_END).collect();
+    format!("{begin}…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_sent_is_not_told_at_any_length() {
+        let mut checks = Checks::new();
+        let _checked = checks.device("device", &"ü".repeat(15_000));
+        let _checked = checks.hub("hub", "East");
+        let refused = checks.done().unwrap_err();
+        assert!(refused.message().len() < 2_000 && refused.details().len() < 4_000);
+        let fields = refused.get_details_bad_request().unwrap().field_violations;
+        assert!(fields[0].description.starts_with("`üüü"));
+        assert!(fields[0].description.contains("is not a device id: use 1"));
+        assert!(fields[1].description.starts_with("`East` is not a slug"));
     }
 }

@@ -18,6 +18,8 @@ pub mod trace;
 
 pub use caller::Caller;
 pub use grpc::{GrpcChannel, GrpcServer, Health};
-pub use serve::front::{Front, FrontConfig, Limits, Refusal, RouterFront, Visit};
+pub use serve::front::{
+    CLIENT_TOO_FAST, Front, FrontConfig, Limits, OVERLOADED, Refusal, RouterFront, Visit,
+};
 pub use serve::{BindError, Peer, StreamEnd, bind, serve};
 pub use tasks::Tasks;

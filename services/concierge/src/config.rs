@@ -20,6 +20,9 @@ const ENV_PREFIX: &str = "HUBSHIFT_CONCIERGE_";
 /// The deadline of a call to another service.
 const CALL_DEADLINE: Duration = Duration::from_secs(5);
 
+/// More threads than that is a number that was meant for something else.
+const MAX_THREADS: usize = 1_024;
+
 /// Everything that can be set. `Debug` shows no secret.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +137,16 @@ impl Config {
             ("freeze_timeout", self.freeze_timeout),
         ]);
         problems.extend(self.public_limits.problems("public_limits"));
+        let threads = [
+            ("public_threads", self.public_threads),
+            ("operator_threads", self.operator_threads),
+        ];
+        let too_many = threads
+            .into_iter()
+            .filter(|(_, count)| *count > MAX_THREADS);
+        problems.extend(
+            too_many.map(|(key, _)| (key.to_owned(), format!("expected {MAX_THREADS} or fewer"))),
+        );
         config::refuse(problems)?;
         Ok(self)
     }
@@ -240,9 +253,11 @@ mod tests {
         assert_eq!(config.public_limits.trusted.len(), 1);
         assert_eq!(config.public_limits.burst_per_client, 1_000);
         config.refresh = Duration::ZERO;
+        config.public_threads = 200_000;
         let refused = config.checked().unwrap_err().to_string();
         for key in [
             "refresh: ",
+            "public_threads: ",
             "public_limits.max_connections: ",
             "public_limits.shed_lag: ",
         ] {

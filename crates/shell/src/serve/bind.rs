@@ -3,7 +3,12 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// How many connections may wait to be accepted; the system has a limit of its own
+/// (`net.core.somaxconn`). The standard library's 128 is full within a millisecond when a fleet
+/// comes back, and each device that finds no place in it asks again a second later.
+const BACKLOG: u32 = 65_535;
 
 /// Why an address cannot be listened on. Exit with [`crate::exit::UNAVAILABLE`].
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +61,19 @@ pub enum BindError {
 /// # Panics
 /// Outside of a tokio runtime.
 pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
-    let listener = std::net::TcpListener::bind(addr).map_err(|error| explain(addr, error))?;
-    listener
-        .set_nonblocking(true)
-        .and_then(|()| TcpListener::from_std(listener))
-        .map_err(|source| BindError::Other { addr, source })
+    listen(addr).map_err(|error| explain(addr, error))
+}
+
+fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As the standard library does: a restart need not wait for connections of the process before.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 fn explain(addr: SocketAddr, source: std::io::Error) -> BindError {
@@ -85,6 +98,26 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains(&format!("port {}", addr.port())), "{text}");
         assert!(text.contains("configure another port"), "{text}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn many_may_wait_to_be_accepted() {
+        const MANY: usize = 400;
+        let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let allowed: usize = allowed.trim().parse().unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = listener.local_addr().unwrap();
+        // Whoever finds no place is not refused: it waits for a second, and asks again.
+        let patience = std::time::Duration::from_secs(20);
+        let all = async {
+            let mut waiting = Vec::new();
+            for _ in 0..MANY.min(allowed) {
+                waiting.push(tokio::net::TcpStream::connect(addr).await.unwrap());
+            }
+            waiting
+        };
+        assert!(tokio::time::timeout(patience, all).await.is_ok());
     }
 
     #[tokio::test]

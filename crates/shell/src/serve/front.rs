@@ -21,6 +21,7 @@ mod limits;
 mod line;
 mod load;
 mod network;
+mod owing;
 mod refuse;
 mod router;
 mod tally;
@@ -138,10 +139,14 @@ impl Refusal {
 
     /// The value of `Retry-After`: whole seconds, rounded up, at least one.
     pub fn retry_after_seconds(&self) -> u64 {
-        let whole = self.retry_after.as_secs();
-        let rest = u64::from(self.retry_after.subsec_nanos() > 0);
-        (whole + rest).max(1)
+        whole_seconds(self.retry_after)
     }
+}
+
+/// A time as `Retry-After` has it: sooner would be too soon.
+fn whole_seconds(time: Duration) -> u64 {
+    let rest = u64::from(time.subsec_nanos() > 0);
+    (time.as_secs() + rest).max(1)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod meter;
 mod plain;
 mod poll;
 mod query;
+mod refusals;
 mod rpc;
 #[cfg(test)]
 mod tests;
@@ -91,16 +92,15 @@ impl Front for PublicFront {
 
     fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Answering {
         let begun = Instant::now();
-        let refused = || visit.refusal().map(poll::overloaded);
         if rpc::is_poll(&request) {
-            return match refused() {
-                Some(status) => Answering::now(rpc::refused(&self.local, status, begun)),
+            return match visit.refusal() {
+                Some(refusal) => Answering::now(rpc::shed(&self.local, refusal, begun)),
                 None => Answering::read(Arc::clone(&self.local), request.into_body(), begun),
             };
         }
         if let Some(fleet) = plain::fleet_of(request.uri().path()) {
-            return Answering::now(match refused() {
-                Some(status) => plain::refused(&self.local, request.method(), &status, begun),
+            return Answering::now(match visit.refusal() {
+                Some(refusal) => plain::shed(&self.local, request.method(), refusal, begun),
                 None => plain::respond(&self.local, &request, fleet, begun),
             });
         }

@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hubshift_shell::Refusal;
 use tonic::Status;
 
 use super::body::FrontBody;
@@ -72,13 +73,19 @@ fn mark(headers: &mut HeaderMap, answer: &Answer<'_>) {
     headers.insert(header::CACHE_CONTROL, answer.cache_control());
 }
 
-/// The response without an answer.
-pub(super) fn refused(
+/// The response to a poll that is not looked at.
+pub(super) fn shed(
     local: &Local,
     method: &Method,
-    status: &Status,
+    refusal: Refusal,
     begun: Instant,
 ) -> Response<FrontBody> {
+    local.meter.count(Door::Http, Outcome::Overloaded, begun);
+    as_asked(local.refusals.plain(refusal), method)
+}
+
+/// The response without an answer.
+fn refused(local: &Local, method: &Method, status: &Status, begun: Instant) -> Response<FrontBody> {
     let outcome = Outcome::of(status.code());
     local.meter.count(Door::Http, outcome, begun);
     as_asked(error_as_json(status).map(FrontBody::Whole), method)

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use hubshift_api::fault;
-use hubshift_shell::Refusal;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::meter::Meter;
+use super::refusals::Refusals;
 use crate::http::PublicState;
 use crate::table::{self, Answer, Asked};
 
@@ -14,6 +13,7 @@ use crate::table::{self, Answer, Asked};
 pub(super) struct Local {
     pub(super) state: PublicState,
     pub(super) meter: Meter,
+    pub(super) refusals: Refusals,
     /// How long the body of a poll may take.
     pub(super) body_deadline: Duration,
 }
@@ -23,6 +23,7 @@ impl Local {
         Self {
             state,
             meter: Meter::new(),
+            refusals: Refusals::new(),
             body_deadline,
         }
     }
@@ -58,10 +59,4 @@ impl PublicState {
             }
         }
     }
-}
-
-/// The refusal of a poll that there is no room for, or of a client that polls too fast.
-pub(super) fn overloaded(refusal: Refusal) -> Status {
-    let (reason, text) = (refusal.reason, refusal.message());
-    fault::retry(Code::ResourceExhausted, reason, text, refusal.retry_after)
 }

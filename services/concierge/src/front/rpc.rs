@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use hubshift_api::fault;
 use hubshift_api::pb::concierge::GetEndpointRequest;
+use hubshift_shell::Refusal;
 use hyper::body::{Body as _, Incoming};
 use prost::Message as _;
 use tokio::time::Sleep;
@@ -67,8 +68,14 @@ fn answer(local: &Local, asked: &Asked<'_>, begun: Instant) -> Response<FrontBod
     response
 }
 
+/// The response to a poll that is not looked at.
+pub(super) fn shed(local: &Local, refusal: Refusal, begun: Instant) -> Response<FrontBody> {
+    local.meter.count(Door::Grpc, Outcome::Overloaded, begun);
+    local.refusals.rpc(refusal)
+}
+
 /// The response without an answer: headers alone.
-pub(super) fn refused(local: &Local, status: Status, begun: Instant) -> Response<FrontBody> {
+fn refused(local: &Local, status: Status, begun: Instant) -> Response<FrontBody> {
     let outcome = Outcome::of(status.code());
     local.meter.count(Door::Grpc, outcome, begun);
     status.into_http()

@@ -1,4 +1,4 @@
-//! What each client has used: connections at once, and requests over time.
+//! What each client has used: connections at once, and connections and requests over time.
 //!
 //! A fixed table of atomic buckets, found by a keyed hash of the address: bounded memory whatever
 //! addresses come, and nobody outside can choose whom to share a bucket with. Two addresses of one
@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::limits::Limits;
 use super::network::Network;
 
-/// How many buckets there are: 1 MiB of them.
+/// How many buckets there are: 1.5 MiB of them.
 const BUCKETS: usize = 65_536;
 const SECOND: u64 = 1_000_000_000;
 
@@ -23,23 +23,57 @@ pub(super) struct Clients {
     buckets: Box<[Bucket]>,
     trusted: Vec<Network>,
     max_connections: u32,
-    /// Nanoseconds that one request takes up.
+    opening: Rate,
+    asking: Rate,
+}
+
+/// Until when each client has taken up time, nanoseconds of the front's clock: a token bucket in one
+/// number (the generic cell rate algorithm).
+#[derive(Default)]
+struct Bucket {
+    opened: AtomicU64,
+    asked: AtomicU64,
+    connections: AtomicU32,
+}
+
+/// How often something may happen.
+struct Rate {
+    /// Nanoseconds that it takes up once.
     interval: u64,
-    /// How far ahead of now a client may have taken up time.
+    /// How far ahead of now time may be taken up.
     window: u64,
 }
 
-#[derive(Default)]
-struct Bucket {
-    /// Until when its client has taken up time, nanoseconds of the front's clock: a token bucket
-    /// in one number (the generic cell rate algorithm).
-    taken: AtomicU64,
-    connections: AtomicU32,
+impl Rate {
+    fn new(per_second: u32, burst: u32) -> Self {
+        let interval = (SECOND / u64::from(per_second.max(1))).max(1);
+        Self {
+            interval,
+            window: interval.saturating_mul(u64::from(burst)),
+        }
+    }
+
+    /// Takes up time once more.
+    ///
+    /// # Errors
+    /// There is none left; there is some again after this time.
+    fn take(&self, taken: &AtomicU64, now: u64) -> Result<(), Duration> {
+        let mut until = taken.load(Ordering::Relaxed);
+        loop {
+            let next =
+                book(until, now, self.interval, self.window).map_err(Duration::from_nanos)?;
+            let stored =
+                taken.compare_exchange_weak(until, next, Ordering::Relaxed, Ordering::Relaxed);
+            match stored {
+                Ok(_) => return Ok(()),
+                Err(seen) => until = seen,
+            }
+        }
+    }
 }
 
 impl Clients {
     pub(super) fn new(limits: &Limits) -> Self {
-        let interval = (SECOND / u64::from(limits.requests_per_second_per_client.max(1))).max(1);
         let nobody_counts = limits.trusted.contains(&Network::EVERYTHING);
         let buckets = if nobody_counts { 1 } else { BUCKETS };
         Self {
@@ -47,8 +81,15 @@ impl Clients {
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
             trusted: limits.trusted.clone(),
             max_connections: limits.max_connections_per_client,
-            interval,
-            window: interval.saturating_mul(u64::from(limits.burst_per_client)),
+            // A fleet behind one address may come back all at once.
+            opening: Rate::new(
+                limits.connections_per_second_per_client,
+                limits.max_connections_per_client,
+            ),
+            asking: Rate::new(
+                limits.requests_per_second_per_client,
+                limits.burst_per_client,
+            ),
         }
     }
 
@@ -61,13 +102,14 @@ impl Clients {
         u32::try_from(hash % self.buckets.len() as u64).ok()
     }
 
-    /// Counts a connection; false: its client has as many as it may.
-    pub(super) fn enter(&self, index: u32) -> bool {
+    /// Counts a connection at `now`, nanoseconds of the front's clock; false: its client has as
+    /// many as it may, or opens them too fast.
+    pub(super) fn enter(&self, index: u32, now: u64) -> bool {
         let Some(bucket) = self.buckets.get(index as usize) else {
             return true;
         };
         let before = bucket.connections.fetch_add(1, Ordering::Relaxed);
-        let fits = before < self.max_connections;
+        let fits = before < self.max_connections && self.opening.take(&bucket.opened, now).is_ok();
         if !fits {
             bucket.connections.fetch_sub(1, Ordering::Relaxed);
         }
@@ -86,23 +128,9 @@ impl Clients {
     /// # Errors
     /// The client asks too fast; it may ask again after this time.
     pub(super) fn take(&self, index: u32, now: u64) -> Result<(), Duration> {
-        let Some(bucket) = self.buckets.get(index as usize) else {
-            return Ok(());
-        };
-        let mut taken = bucket.taken.load(Ordering::Relaxed);
-        loop {
-            let next =
-                book(taken, now, self.interval, self.window).map_err(Duration::from_nanos)?;
-            let stored = bucket.taken.compare_exchange_weak(
-                taken,
-                next,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
-            match stored {
-                Ok(_) => return Ok(()),
-                Err(seen) => taken = seen,
-            }
+        match self.buckets.get(index as usize) {
+            Some(bucket) => self.asking.take(&bucket.asked, now),
+            None => Ok(()),
         }
     }
 }
@@ -175,10 +203,33 @@ mod tests {
     fn connections_are_counted_per_client_and_given_back() {
         let clients = Clients::new(&limits(1, 1));
         let client = find(&clients, "192.0.2.1").unwrap();
-        assert!(clients.enter(client) && clients.enter(client));
-        assert!(!clients.enter(client));
+        assert!(clients.enter(client, 0) && clients.enter(client, 0));
+        assert!(!clients.enter(client, SECOND));
         clients.leave(client);
-        assert!(clients.enter(client));
+        assert!(clients.enter(client, SECOND));
+    }
+
+    #[test]
+    fn connections_that_come_and_go_are_counted_too() {
+        let clients = Clients::new(&Limits {
+            connections_per_second_per_client: 10,
+            max_connections_per_client: 3,
+            ..Limits::default()
+        });
+        let client = find(&clients, "192.0.2.1").unwrap();
+        let comes_and_goes = |now| {
+            let came = clients.enter(client, now);
+            if came {
+                clients.leave(client);
+            }
+            came
+        };
+        assert!((0..3).all(|_| comes_and_goes(0)));
+        assert!(!comes_and_goes(0));
+        assert!(comes_and_goes(SECOND / 10) && !comes_and_goes(SECOND / 10));
+        // The ones that were refused hold no place.
+        let second = 2 * SECOND;
+        assert!((0..3).all(|_| clients.enter(client, second)));
     }
 
     #[test]

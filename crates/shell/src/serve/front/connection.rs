@@ -23,6 +23,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::desk::{Desk, Seat};
 use super::line::{Line, Order};
+use super::owing::Owing;
 use super::watched::Watched;
 use super::{Front, Peer, Visit};
 use crate::serve::ending::endable;
@@ -139,6 +140,7 @@ impl<F: Front> Connection<F> {
             front,
             visit: Visit::new(peer, seat.client, Rc::clone(&seat.desk)),
             line: Rc::clone(line),
+            owing: seat.client.map(|_| Rc::clone(line)),
         };
         let io = TokioIo::new(Watched::new(stream, Rc::clone(line)));
         let connection = Box::pin(http.serve_connection(io, answers).into_owned());
@@ -212,10 +214,13 @@ struct Answers<F> {
     front: F,
     visit: Visit,
     line: Rc<Line>,
+    /// Where it is counted what is not read; none where a client is trusted. A back end may read
+    /// one watch slowly and a hundred others well: who watches looks after that.
+    owing: Option<Rc<Line>>,
 }
 
 impl<F: Front> Service<Request<Incoming>> for Answers<F> {
-    type Response = Response<F::Body>;
+    type Response = Response<Owing<F::Body>>;
     type Error = Infallible;
     type Future = Answer<F::Future>;
 
@@ -224,6 +229,7 @@ impl<F: Front> Service<Request<Incoming>> for Answers<F> {
         Answer {
             future: self.front.answer(request, &self.visit),
             line: Rc::clone(&self.line),
+            owing: self.owing.clone(),
         }
     }
 }
@@ -234,16 +240,18 @@ pin_project! {
         #[pin]
         future: T,
         line: Rc<Line>,
+        owing: Option<Rc<Line>>,
     }
 }
 
-impl<T: Future> Future for Answer<T> {
-    type Output = Result<T::Output, Infallible>;
+impl<T: Future<Output = Response<B>>, B> Future for Answer<T> {
+    type Output = Result<Response<Owing<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.future.poll(cx));
         this.line.answered();
-        Poll::Ready(Ok(answer))
+        let owing = this.owing.take();
+        Poll::Ready(Ok(answer.map(|body| Owing::new(body, owing))))
     }
 }

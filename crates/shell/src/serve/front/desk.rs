@@ -19,6 +19,11 @@ use super::{CLIENT_TOO_FAST, OVERLOADED, Refusal, descriptors};
 /// How many probes there are between two collections of the counts.
 const COLLECT_EVERY: u32 = 50;
 
+/// How many of a front are told at once why they are turned away; the others are only closed.
+const MOST_WORDS: usize = 128;
+/// Where few files may be open, no more than this part of the room.
+const WORDS_PART: usize = 64;
+
 /// Of all threads of a front.
 pub(super) struct Shared {
     /// The listener's name, for metrics.
@@ -27,6 +32,8 @@ pub(super) struct Shared {
     clients: Clients,
     open: AtomicUsize,
     room: usize,
+    /// Connections that are being turned away with words.
+    turned_away: AtomicUsize,
     /// Zero of the front's clock.
     started: Instant,
 }
@@ -42,8 +49,6 @@ pub(super) struct Desk {
     pub(super) tally: Tally,
     /// Handshakes that may still be computed in this turn of the loop.
     pub(super) handshakes: Semaphore,
-    /// Connections that are being turned away with words.
-    pub(super) turned_away: Cell<u32>,
 }
 
 /// A connection is not let in.
@@ -51,7 +56,7 @@ pub(super) struct Desk {
 pub(super) enum Full {
     /// The front has as many as it may.
     Front,
-    /// Its client has as many as it may.
+    /// Its client has as many as it may, or opens them too fast.
     Client,
 }
 
@@ -65,6 +70,7 @@ impl Shared {
             limits,
             open: AtomicUsize::new(0),
             room,
+            turned_away: AtomicUsize::new(0),
             started: Instant::now(),
         }
     }
@@ -98,7 +104,6 @@ impl Desk {
             index,
             lines: Lines::default(),
             tally: Tally::default(),
-            turned_away: Cell::default(),
         }
     }
 
@@ -109,7 +114,7 @@ impl Desk {
             return Err(Full::Front);
         }
         let client = self.shared.clients.find(addr.ip());
-        if client.is_some_and(|client| !self.shared.clients.enter(client)) {
+        if client.is_some_and(|client| !self.shared.clients.enter(client, self.now.get())) {
             self.shared.leave();
             self.tally.crowded.one();
             return Err(Full::Client);
@@ -142,6 +147,15 @@ impl Desk {
             reason: CLIENT_TOO_FAST,
             retry_after,
         })
+    }
+
+    /// Time for words to somebody who is turned away, unless many hear them already: each of them
+    /// is an open file beyond the front's room, all threads together.
+    pub(super) fn words(&self) -> Option<Words> {
+        let most = (self.shared.room / WORDS_PART).clamp(1, MOST_WORDS);
+        let before = self.shared.turned_away.fetch_add(1, Ordering::Relaxed);
+        let words = Words(Arc::clone(&self.shared));
+        (before < most).then_some(words)
     }
 
     /// When somebody who is turned away may come back.
@@ -183,6 +197,15 @@ impl Desk {
         ];
         metrics::gauge!("hubshift_front_connections", &labels).set(self.lines.open() as f64);
         metrics::gauge!("hubshift_front_lag_seconds", &labels).set(self.load.lag().as_secs_f64());
+    }
+}
+
+/// Somebody is being turned away with words; until this is dropped.
+pub(super) struct Words(Arc<Shared>);
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        self.0.turned_away.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -233,6 +256,22 @@ mod tests {
     }
 
     #[test]
+    fn few_are_turned_away_with_words_whichever_thread_does_it() {
+        let limits = Limits {
+            max_connections: 3 * WORDS_PART,
+            ..Limits::default()
+        };
+        let shared = Arc::new(Shared::new("test", limits));
+        let most = (shared.room() / WORDS_PART).max(1);
+        let desks = [0, 1].map(|index| Desk::new(Arc::clone(&shared), index));
+        let both = || desks.iter().cycle().take(2 * most + 2);
+        let told: Vec<_> = both().filter_map(Desk::words).collect();
+        assert_eq!(told.len(), most);
+        drop(told);
+        assert_eq!(both().filter_map(Desk::words).count(), 2 * most + 2);
+    }
+
+    #[test]
     fn one_client_can_not_take_all_seats_and_a_trusted_one_is_not_counted() {
         let desk = desk(Limits {
             max_connections_per_client: 1,
@@ -245,6 +284,8 @@ mod tests {
         let trusted: Vec<_> = (1..5).map(|_| desk.admit(addr("127.0.0.1:3"))).collect();
         assert!(trusted.iter().all(Result::is_ok));
         drop(first);
+        // Its next one comes no sooner than it may.
+        desk.set_clock(Instant::now() + Duration::from_secs(1));
         assert!(desk.admit(addr("192.0.2.1:2")).is_ok());
     }
 }

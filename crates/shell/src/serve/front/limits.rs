@@ -40,6 +40,10 @@ pub struct Limits {
     pub max_handshakes: usize,
     /// Connections at once from one address (IPv6: from one /64). Default: 2,000.
     pub max_connections_per_client: u32,
+    /// New connections a second from one address (IPv6: from one /64), once it has opened
+    /// `max_connections_per_client` at a time: a TLS handshake costs as much as some thirty
+    /// answers. Default: 100.
+    pub connections_per_second_per_client: u32,
     /// Requests a second from one address (IPv6: from one /64), all of its connections together.
     /// Default: 500.
     pub requests_per_second_per_client: u32,
@@ -63,6 +67,7 @@ impl Default for Limits {
             max_connections: 200_000,
             max_handshakes: 16,
             max_connections_per_client: 2_000,
+            connections_per_second_per_client: 100,
             requests_per_second_per_client: 500,
             burst_per_client: 1_000,
             trusted: loopback(),
@@ -89,6 +94,10 @@ impl Limits {
             (
                 "max_connections_per_client",
                 self.max_connections_per_client == 0,
+            ),
+            (
+                "connections_per_second_per_client",
+                self.connections_per_second_per_client == 0,
             ),
             (
                 "requests_per_second_per_client",

@@ -2,7 +2,7 @@
 //! it is over.
 //!
 //! ```text
-//! opening ─▶ multiplexed            (HTTP/2: it is kept by answering pings)
+//! opening ─▶ multiplexed            (HTTP/2: it is kept by answering pings, if it reads)
 //!    └─────▶ head ─▶ busy ─▶ idle   (HTTP/1: a request's first byte, its head, its answer)
 //!              ▲───────────────┘
 //! ```
@@ -26,6 +26,9 @@ const HEAD_SWEEPS: u16 = 10;
 /// Sweeps without a byte of a next request, or of an answer that is being sent: more than the
 /// minute between two polls of a device.
 const IDLE_SWEEPS: u16 = 75;
+/// Bytes of answers that a client of HTTP/2 may leave unread for so long as an idle connection is
+/// kept. It answers pings all the same, and 200 streams that nobody reads are 200 answers in memory.
+const MOST_OWED: u64 = 16 * 1024;
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Where a connection is.
@@ -57,8 +60,10 @@ pub(super) enum Order {
 /// One connection.
 pub(super) struct Line {
     phase: Cell<Phase>,
-    /// Sweeps since it last made progress.
+    /// Sweeps since it last made progress; of HTTP/2, since it last owed little.
     age: Cell<u16>,
+    /// Bytes of answers' bodies that were handed to HTTP and are not sent: at least so many.
+    owed: Cell<u64>,
     /// Bytes that were as HTTP/2 begins.
     alike: Cell<usize>,
     order: Cell<Order>,
@@ -70,6 +75,7 @@ impl Line {
         Self {
             phase: Cell::new(Phase::Opening),
             age: Cell::new(0),
+            owed: Cell::new(0),
             alike: Cell::new(0),
             order: Cell::new(Order::Go),
             waker: RefCell::new(None),
@@ -98,8 +104,15 @@ impl Line {
         }
     }
 
-    /// Bytes were sent.
-    pub(super) fn sent(&self) {
+    /// A body gave so many bytes.
+    pub(super) fn owes(&self, bytes: usize) {
+        self.owed.set(self.owed.get().saturating_add(bytes as u64));
+    }
+
+    /// So many bytes were sent. What is not of a body counts as well: it is little, and more than
+    /// it would need a client that reads.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.owed.set(self.owed.get().saturating_sub(bytes as u64));
         if self.phase.get() == Phase::Idle {
             self.age.set(0);
         }
@@ -151,7 +164,12 @@ impl Line {
             Phase::Opening => OPENING_SWEEPS,
             Phase::Head => HEAD_SWEEPS,
             Phase::Idle => IDLE_SWEEPS,
-            Phase::Busy | Phase::Multiplexed => return None,
+            Phase::Multiplexed if self.owed.get() > MOST_OWED => IDLE_SWEEPS,
+            Phase::Multiplexed => {
+                self.age.set(0);
+                return None;
+            }
+            Phase::Busy => return None,
         };
         (age > most).then_some(phase)
     }
@@ -293,7 +311,7 @@ mod tests {
         line.answered();
         for _ in 0..10 {
             assert_eq!(age(&line, 50), None);
-            line.sent();
+            line.sent(1);
         }
         assert_eq!(age(&line, 100), Some(Phase::Idle));
     }
@@ -306,6 +324,28 @@ mod tests {
         line.answered();
         assert_eq!(line.phase.get(), Phase::Multiplexed);
         assert_eq!(age(&line, 10_000), None);
+    }
+
+    #[test]
+    fn http2_that_takes_its_answers_is_kept_and_one_that_does_not_is_closed() {
+        let line = Line::new();
+        line.received(HTTP2);
+        let many = 4 * MOST_OWED as usize;
+        for _ in 0..10 {
+            line.owes(many);
+            assert_eq!(age(&line, 70), None);
+            line.sent(many + 9);
+            assert_eq!((line.owed.get(), age(&line, 1)), (0, None));
+        }
+        line.owes(MOST_OWED as usize);
+        assert_eq!(age(&line, 1_000), None, "so little may wait");
+        line.owes(1);
+        for _ in 0..IDLE_SWEEPS {
+            // Nobody needs to read for that.
+            line.received(b"ping");
+            assert_eq!(line.grow_older(), None);
+        }
+        assert_eq!(line.grow_older(), Some(Phase::Multiplexed));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! How far a thread is behind with its work, and what share of its requests it refuses for it.
 //!
 //! A probe wakes by a timer; how late it wakes is how long everything else that is ready waits,
-//! too. A refusal costs a tenth of an answer or less, so refusing a share brings the rest back into
-//! time, where serving everybody would serve nobody in time.
+//! too. A refusal has to cost less than an answer (what is told is ready made, nothing is looked up or
+//! awaited), so that refusing a share brings the rest back into time, where serving everybody would
+//! serve nobody in time.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};

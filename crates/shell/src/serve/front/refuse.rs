@@ -4,32 +4,29 @@
 //! which takes the words back: so what the client sends is read and forgotten for a moment. Over TLS
 //! a handshake is what there is no room for, so that the connection is only closed.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::desk::{Desk, Full};
-use super::{CLIENT_TOO_FAST, OVERLOADED};
+use super::{CLIENT_TOO_FAST, OVERLOADED, whole_seconds};
 
-/// How many of a thread are told at once; the others are only closed.
-const AT_ONCE: u32 = 128;
 const AT_MOST: Duration = Duration::from_secs(1);
 
 /// Closes a connection, with a word where that is possible.
-pub(super) fn turn_away(desk: &Rc<Desk>, stream: TcpStream, why: Full, over_tls: bool) {
-    let told = desk.turned_away.get();
-    if over_tls || told >= AT_ONCE {
+pub(super) fn turn_away(desk: &Desk, stream: TcpStream, why: Full, over_tls: bool) {
+    if over_tls {
         return;
     }
-    desk.turned_away.set(told + 1);
-    let desk = Rc::clone(desk);
+    let Some(place) = desk.words() else {
+        return;
+    };
+    let words = words(why, desk.come_back_after());
     drop(tokio::task::spawn_local(async move {
-        let words = words(why, desk.come_back_after());
         // Whoever does not listen is closed just as well.
         let _ = tokio::time::timeout(AT_MOST, tell(stream, words)).await;
-        desk.turned_away.set(desk.turned_away.get() - 1);
+        drop(place);
     }));
 }
 
@@ -44,7 +41,10 @@ async fn tell(mut stream: TcpStream, words: String) -> std::io::Result<()> {
 fn words(why: Full, come_back_after: Duration) -> String {
     let (reason, message) = match why {
         Full::Front => (OVERLOADED, "the server has no room for more connections"),
-        Full::Client => (CLIENT_TOO_FAST, "this address has too many connections"),
+        Full::Client => (
+            CLIENT_TOO_FAST,
+            "this address has or opens too many connections",
+        ),
     };
     let body = format!(r#"{{"reason":"{reason}","message":"{message}"}}"#);
     format!(
@@ -56,7 +56,7 @@ fn words(why: Full, come_back_after: Duration) -> String {
          connection: close\r\n\r\n\
          {body}",
         body.len(),
-        come_back_after.as_secs().max(1),
+        whole_seconds(come_back_after),
     )
 }
 
@@ -69,7 +69,7 @@ mod tests {
         let text = words(Full::Front, Duration::from_millis(4_200));
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
-        assert!(head.contains("retry-after: 4\r\n"), "{head}");
+        assert!(head.contains("retry-after: 5\r\n"), "{head}");
         assert!(head.contains(&format!("content-length: {}\r\n", body.len())));
         assert!(body.contains(r#""reason":"OVERLOADED""#), "{body}");
         assert!(!text.contains("  "), "{text}");

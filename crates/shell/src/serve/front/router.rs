@@ -10,7 +10,7 @@ use axum::BoxError;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hubshift_api::fault;
 use hyper::body::Incoming;
@@ -75,14 +75,14 @@ impl Front for RouterFront {
     type Future = Handled;
 
     fn answer(&self, request: Request<Incoming>, visit: &Visit) -> Handled {
-        let grpc = is_grpc(request.headers());
+        let caller = Caller::of(&request);
         let refusal = if HEALTH.contains(&request.uri().path()) {
             visit.too_fast()
         } else {
             visit.refusal()
         };
         if let Some(refusal) = refusal {
-            let refused = refused(refusal, grpc);
+            let refused = caller.answer(refused(refusal, caller.grpc));
             return Handled(State::Refused(Some(refused)));
         }
         let mut request = request.map(|body| self.body(body));
@@ -94,7 +94,32 @@ impl Front for RouterFront {
                 Err(never) => match never {},
             }
         });
-        Handled(State::Running { task, grpc })
+        Handled(State::Running { task, caller })
+    }
+}
+
+/// What an answer depends on that no handler gave.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    grpc: bool,
+    head: bool,
+}
+
+impl Caller {
+    fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            grpc: is_grpc(request.headers()),
+            head: request.method() == Method::HEAD,
+        }
+    }
+
+    /// `HEAD` gets no body: hyper leaves it out of HTTP/1, but a frame of it breaks a stream of
+    /// HTTP/2.
+    fn answer(self, response: Response) -> Response {
+        match self.head {
+            true => response.map(|_| Body::empty()),
+            false => response,
+        }
     }
 }
 
@@ -107,7 +132,7 @@ enum State {
     Refused(Option<Response>),
     Running {
         task: JoinHandle<Response>,
-        grpc: bool,
+        caller: Caller,
     },
 }
 
@@ -118,9 +143,9 @@ impl Future for Handled {
         Poll::Ready(match &mut self.0 {
             // A future is not polled again after it was ready.
             State::Refused(response) => response.take().unwrap_or_default(),
-            State::Running { task, grpc } => match ready!(Pin::new(task).poll(cx)) {
+            State::Running { task, caller } => match ready!(Pin::new(task).poll(cx)) {
                 Ok(response) => response,
-                Err(error) => failed(error, *grpc),
+                Err(error) => caller.answer(failed(error, caller.grpc)),
             },
         })
     }

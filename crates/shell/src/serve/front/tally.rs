@@ -19,6 +19,8 @@ pub(super) struct Tally {
     pub(super) slow: Count,
     /// Closed when nothing came any more.
     pub(super) idle: Count,
+    /// Closed because answers were not read.
+    pub(super) unread: Count,
     /// Requests refused because the thread lags.
     pub(super) shed: Count,
     /// Requests refused because their client asks too fast.
@@ -41,7 +43,8 @@ impl Tally {
         match phase {
             Phase::Opening => self.silent.one(),
             Phase::Head => self.slow.one(),
-            Phase::Idle | Phase::Busy | Phase::Multiplexed => self.idle.one(),
+            Phase::Idle | Phase::Busy => self.idle.one(),
+            Phase::Multiplexed => self.unread.one(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Tally {
             ("hubshift_front_closed_total", "silent", &self.silent),
             ("hubshift_front_closed_total", "slow_head", &self.slow),
             ("hubshift_front_closed_total", "idle", &self.idle),
+            ("hubshift_front_closed_total", "unread", &self.unread),
             ("hubshift_front_refused_total", "OVERLOADED", &self.shed),
             (
                 "hubshift_front_refused_total",

@@ -2,6 +2,7 @@
 
 mod limits;
 mod router;
+mod unread;
 
 use std::future::{Ready, ready};
 use std::net::SocketAddr;

@@ -42,7 +42,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.line.sent();
+        self.line.sent(written);
         Poll::Ready(Ok(written))
     }
 

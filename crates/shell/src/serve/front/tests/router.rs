@@ -76,6 +76,32 @@ async fn a_refusal_is_of_its_callers_kind() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_head_has_no_body() {
+    let router = Router::new().route("/", on_get(|| async { "served" }));
+    let limits = Limits {
+        requests_per_second_per_client: 1,
+        burst_per_client: 1,
+        trusted: Vec::new(),
+        ..Limits::default()
+    };
+    let server = Running::start(front(router), limits);
+    for client in [one(), two()] {
+        let refused = async {
+            loop {
+                let answer = client.head(server.url("/")).send().await.unwrap();
+                if answer.status() == 429 {
+                    return answer;
+                }
+            }
+        };
+        let refused = tokio::time::timeout(LONG, refused).await.unwrap();
+        assert!(refused.headers().contains_key("retry-after"));
+        assert!(refused.bytes().await.unwrap().is_empty());
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn a_stream_is_passed_on_piece_by_piece() {
     let (send, receive) = mpsc::unbounded_channel::<Bytes>();
     let receive = Arc::new(Mutex::new(Some(receive)));
