@@ -14,7 +14,8 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt as _};
 use hubshift_domain::id::FleetId;
 use hubshift_shell::tls::{ClientTls, TlsError};
-use reqwest::{Client, Url, redirect};
+use rand::seq::SliceRandom as _;
+use reqwest::{Client, StatusCode, Url, redirect};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -119,7 +120,9 @@ impl Peers {
 
     /// Asks all of them at once for every fleet that is known here.
     async fn ask(&self) {
-        let fleets: Vec<FleetId> = self.table.load().fleets.keys().cloned().collect();
+        let mut fleets: Vec<FleetId> = self.table.load().fleets.keys().cloned().collect();
+        // A peer may refuse so many at once: in the end each fleet had its turn.
+        fleets.shuffle(&mut rand::rng());
         self.ask_for(&fleets).await;
     }
 
@@ -169,6 +172,10 @@ impl Peers {
     async fn answer(&self, peer: &str, fleet: &FleetId) -> Result<Option<Answer>, reqwest::Error> {
         let url = format!("{peer}/v1/fleets/{fleet}/endpoint");
         let mut response = self.http.get(url).send().await?;
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            // It would refuse the others too, until the next round.
+            response = response.error_for_status()?;
+        }
         if !response.status().is_success() {
             return Ok(None);
         }

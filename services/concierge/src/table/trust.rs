@@ -34,9 +34,12 @@ pub(super) fn trusted(
         .collect();
     // A table of which nothing is left is none.
     let is_loaded = held.is_loaded && (held.fleets.is_empty() || !fleets.is_empty());
+    // Nor does a fleet that was dropped not exist: other concierges may be asked for it.
+    let is_complete = fleets.len() == held.fleets.len();
     let revision = held.revision + u64::from(fleets != held.fleets);
     Snapshot {
         fleets,
+        refreshed: held.refreshed.filter(|_| is_complete),
         is_loaded,
         revision,
         moment: held.moment.clone(),
