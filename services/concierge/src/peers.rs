@@ -7,18 +7,20 @@
 //! of a peer: it is asked for one that a device has named, at most once a second.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _};
 use hubshift_domain::id::FleetId;
 use hubshift_shell::tls::{ClientTls, TlsError};
-use reqwest::{Client, Url, redirect};
+use rand::seq::SliceRandom as _;
+use reqwest::{Client, StatusCode, Url, redirect};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::signing::Signer;
-use crate::table::{Table, take};
+use crate::table::{Table, Told, take};
 
 /// A peer that takes longer is passed over until the next round.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -26,6 +28,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 const PACE: Duration = Duration::from_secs(1);
 /// Requests to a peer at once.
 const AT_ONCE: usize = 16;
+/// Answers that are taken together: each change of the table is a whole file on the disk.
+const TOGETHER: usize = 256;
 /// No answer is longer, bytes: it is a route and a little advice.
 const MAX_ANSWER: usize = 16 * 1024;
 
@@ -116,7 +120,9 @@ impl Peers {
 
     /// Asks all of them at once for every fleet that is known here.
     async fn ask(&self) {
-        let fleets: Vec<FleetId> = self.table.load().fleets.keys().cloned().collect();
+        let mut fleets: Vec<FleetId> = self.table.load().fleets.keys().cloned().collect();
+        // A peer may refuse so many at once: in the end each fleet had its turn.
+        fleets.shuffle(&mut rand::rng());
         self.ask_for(&fleets).await;
     }
 
@@ -126,27 +132,39 @@ impl Peers {
     }
 
     async fn ask_one(&self, peer: &str, fleets: &[FleetId]) {
-        let fleets: Vec<_> = fleets.iter().cloned().map(Ok).collect();
-        let asked = stream::iter(fleets).try_for_each_concurrent(AT_ONCE, |fleet| async move {
-            self.learn(peer, &fleet).await
-        });
-        // One that does not answer would keep the other fleets waiting too.
-        if let Err(error) = asked.await {
-            let error = &error as &dyn std::error::Error;
-            tracing::debug!(peer, error, "a peer does not answer");
+        let asked = stream::iter(fleets.to_vec()).map(|fleet| self.learn(peer, fleet));
+        let mut answers = pin!(asked.buffer_unordered(AT_ONCE));
+        let mut told = Vec::new();
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(answer) => told.extend(answer),
+                // One that does not answer would keep the other fleets waiting too.
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(peer, error, "a peer does not answer");
+                    break;
+                }
+            }
+            if told.len() >= TOGETHER {
+                self.take(peer, std::mem::take(&mut told)).await;
+            }
+        }
+        self.take(peer, told).await;
+    }
+
+    async fn take(&self, peer: &str, told: Vec<Told>) {
+        for (fleet, error) in take(&self.table, &self.signer, told).await {
+            tracing::debug!(peer, %fleet, %error, "a peer's route is passed over");
         }
     }
 
-    async fn learn(&self, peer: &str, fleet: &FleetId) -> Result<(), reqwest::Error> {
-        let Some(answer) = self.answer(peer, fleet).await? else {
-            return Ok(());
-        };
-        let poll_after = answer.poll_after_ms.map(Duration::from_millis);
-        let taken = take(&self.table, &self.signer, fleet, &answer.route, poll_after);
-        if let Err(error) = taken.await {
-            tracing::debug!(peer, %fleet, %error, "a peer's route is passed over");
-        }
-        Ok(())
+    async fn learn(&self, peer: &str, fleet: FleetId) -> Result<Option<Told>, reqwest::Error> {
+        let answer = self.answer(peer, &fleet).await?;
+        Ok(answer.map(|answer| Told {
+            fleet,
+            route: answer.route,
+            poll_after: answer.poll_after_ms.map(Duration::from_millis),
+        }))
     }
 
     /// What the peer serves; `None` when it serves nothing, or something else. No device is named:
@@ -154,6 +172,10 @@ impl Peers {
     async fn answer(&self, peer: &str, fleet: &FleetId) -> Result<Option<Answer>, reqwest::Error> {
         let url = format!("{peer}/v1/fleets/{fleet}/endpoint");
         let mut response = self.http.get(url).send().await?;
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            // It would refuse the others too, until the next round.
+            response = response.error_for_status()?;
+        }
         if !response.status().is_success() {
             return Ok(None);
         }

@@ -121,6 +121,11 @@ impl KeySet {
         self.keys.contains_key(kid)
     }
 
+    /// Whether it holds this key under its thumbprint, so that signatures of it are verified.
+    pub fn holds(&self, key: &PublicKey) -> bool {
+        self.keys.get(&key.id()) == Some(key)
+    }
+
     /// The ids of its keys.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.keys().map(String::as_str)

@@ -59,7 +59,12 @@ impl Folder {
         if last == self.stamp {
             return Ok(None);
         }
-        Keys::read(&self.files, now, Some(before)).map(Some)
+        let keys = Keys::read(&self.files, now, Some(before));
+        if keys.is_err() {
+            // Perhaps it was the disk, or the file that the stamp doesn't cover: once more.
+            self.stamp = None;
+        }
+        keys.map(Some)
     }
 
     /// Says it once.

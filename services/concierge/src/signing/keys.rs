@@ -24,12 +24,15 @@ impl Keys {
         before: Option<&Self>,
     ) -> Result<Self, SigningError> {
         let key = files.signing_key(before.is_none())?;
-        let mut trusted = KeySet::new([key.public()]);
-        if let Some(others) = files.trusted()? {
-            trusted.extend(&others);
+        let mut trusted = files.trusted()?.unwrap_or_default();
+        let offline = set::signed_offline(files, &key.public())?;
+        if let Some((set, _)) = &offline {
+            tell_of_strays(&trusted, set);
+            trusted.extend(set);
         }
-        if let Some((set, token)) = set::signed_offline(files, key.id())? {
-            trusted.extend(&set);
+        // Last: no file gives the name of the key that signs here to another one.
+        trusted.extend(&KeySet::new([key.public()]));
+        if let Some((set, token)) = offline {
             let date = set.issue_time().unwrap_or(now);
             return Self::of(key, trusted.issued_at(date), Some(token));
         }
@@ -58,6 +61,19 @@ impl Keys {
     /// Whether nobody could tell the other ones from these.
     pub(super) fn are(&self, other: &Self) -> bool {
         self.key.id() == other.key.id() && self.document == other.document
+    }
+}
+
+/// A key that is believed here and not by devices that pin the recovery key: one that was forgotten
+/// when it was taken out of the signed set, most likely.
+fn tell_of_strays(trusted: &KeySet, signed: &KeySet) {
+    let strays: Vec<&str> = trusted.kids().filter(|kid| !signed.contains(kid)).collect();
+    if !strays.is_empty() {
+        tracing::warn!(
+            kids = ?strays,
+            "trusted.json names keys that key-set.jws does not hold: devices that pin the recovery \
+             key refuse what is signed by them"
+        );
     }
 }
 

@@ -137,6 +137,15 @@ impl Signer {
         true
     }
 
+    /// The same with the keys of this moment, whatever becomes of the files: what is done with it
+    /// is done under one set.
+    pub(crate) fn fixed(&self) -> Self {
+        Self {
+            keys: Arc::new(ArcSwap::new(self.keys.load_full())),
+            folder: Arc::default(),
+        }
+    }
+
     /// Signs a route: a compact JWS.
     pub(crate) fn sign(&self, claims: &RouteClaims) -> Result<String, RouteError> {
         route::sign(claims, &self.keys.load().key)

@@ -7,7 +7,7 @@
 //! Several concierges do not know of each other's dates: there a set that was signed offline, the
 //! same for all, is the better way.
 
-use hubshift_domain::route::{KeySet, PrivateKey};
+use hubshift_domain::route::{KeySet, PrivateKey, PublicKey};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
@@ -16,14 +16,14 @@ use super::{SigningError, SigningFiles};
 /// The set that was signed offline, if there is one, and the text of it.
 pub(super) fn signed_offline(
     files: &SigningFiles,
-    kid: &str,
+    key: &PublicKey,
 ) -> Result<Option<(KeySet, String)>, SigningError> {
     let Some((token, set)) = files.signed()? else {
         return Ok(None);
     };
     let path = || files.signed.clone();
-    if !set.contains(kid) {
-        let kid = kid.to_owned();
+    if !set.holds(key) {
+        let kid = key.id();
         return Err(SigningError::NotInSet { path: path(), kid });
     }
     match files.published()? {

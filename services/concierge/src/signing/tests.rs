@@ -228,3 +228,41 @@ fn a_set_that_nobody_signed_never_goes_back_either() {
     assert!(look(&signer), "ten days before");
     assert_eq!(date(&signer), first + time::Duration::SECOND);
 }
+
+/// A JWKS that gives the name of one key to another one.
+fn misnamed(name: &str) -> String {
+    let other = PrivateKey::from_seed(&[3; 32]).public().to_base64();
+    let jwk = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "kid": name, "x": other});
+    serde_json::json!({ "keys": [jwk] }).to_string()
+}
+
+#[test]
+fn no_file_gives_the_name_of_the_signing_key_to_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = write_key(dir.path(), 1).public();
+    std::fs::write(dir.path().join("trusted.json"), misnamed(&own.id())).unwrap();
+    let signer = open(dir.path()).unwrap();
+    let published = KeySet::from_json(&signer.key_set_document()).unwrap();
+    assert!(published.holds(&own));
+
+    let set = KeySet::from_json(misnamed(&own.id()).as_bytes()).unwrap();
+    let token = set.sign(&PrivateKey::from_seed(&[9; 32])).unwrap();
+    std::fs::write(dir.path().join("key-set.jws"), token).unwrap();
+    let refused = open(dir.path());
+    assert!(matches!(refused, Err(SigningError::NotInSet { .. })));
+}
+
+#[test]
+fn what_failed_is_tried_again_though_no_file_of_the_operator_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = write_key(dir.path(), 1);
+    write_set(dir.path(), &[&key], 1);
+    let signer = open(dir.path()).unwrap();
+    let last = dir.path().join("key-set.last.jws");
+    std::fs::write(&last, "torn").unwrap();
+    let newer = write_set(dir.path(), &[&key], 2);
+    assert!(!look(&signer));
+    std::fs::remove_file(&last).unwrap();
+    assert!(look(&signer));
+    assert_eq!(json(&signer)["signed"], newer.as_str());
+}

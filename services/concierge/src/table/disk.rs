@@ -1,6 +1,8 @@
 //! Saving the table, one save at a time, without ever waiting long for it.
 //!
-//! Kept true: when a save fails while an epoch rose, the older file is taken away, so that no
+//! Kept true: what a restart must know is saved at once; the whole file is not written for a new
+//! `as_of` or signature alone, which with thousands of fleets would never end: those are at most a
+//! minute old in it. When a save fails while an epoch rose, the older file is taken away, so that no
 //! restart serves it. A disk that hangs keeps nobody waiting: after a second the table is served
 //! from memory, and nothing is saved until the disk has moved again; then the newest table is.
 
@@ -16,7 +18,7 @@ use super::Snapshot;
 use super::file::{self, FileError, TableFile};
 use crate::signing::Seal;
 
-/// How old the file's `as_of` may grow while nothing else changes.
+/// How old `as_of` and signatures in the file may grow while nothing else changes.
 const SAVE_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// How long devices wait for the disk.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -48,6 +50,8 @@ pub(super) struct Written {
     file: TableFile,
     /// The last table that it was seen to hold.
     holds: Arc<Snapshot>,
+    /// What that was sealed with.
+    seal: Arc<Seal>,
     /// When it was saved; `None` when it never was, or when the last try failed.
     saved: Option<Instant>,
 }
@@ -56,14 +60,16 @@ impl Disk {
     /// Nothing saved yet by this process; `holds` is what was found.
     pub(super) fn new(file: TableFile, holds: Arc<Snapshot>, seal: Seal) -> Self {
         let path = file.path().to_owned();
+        let seal = Arc::new(seal);
         let written = Written {
             file,
             holds,
+            seal: seal.clone(),
             saved: None,
         };
         Self {
             path,
-            seal: Arc::new(seal),
+            seal,
             written: Arc::new(Mutex::new(written)),
             is_behind: false,
         }
@@ -115,15 +121,16 @@ impl Disk {
 }
 
 impl Written {
-    /// Whether a fleet changed, the last save failed, or it is long ago.
-    fn is_due(&self, next: &Snapshot) -> bool {
+    /// Whether a restart would miss something, the keys changed, the last save failed, or it is long
+    /// ago.
+    fn is_due(&self, next: &Snapshot, seal: &Seal) -> bool {
         let is_old = |at: Instant| at.elapsed() > SAVE_AT_LEAST_EVERY;
-        self.saved.is_none_or(is_old) || self.holds.fleets != next.fleets
+        self.saved.is_none_or(is_old) || !self.seal.is(seal) || next.is_news_to(&self.holds)
     }
 
-    fn save(&mut self, next: Arc<Snapshot>, seal: &Seal) -> Result<(), FileError> {
+    fn save(&mut self, next: Arc<Snapshot>, seal: Arc<Seal>) -> Result<(), FileError> {
         self.saved = None;
-        let written = file::encode(&next, seal).and_then(|bytes| self.file.save(&bytes));
+        let written = file::encode(&next, &seal).and_then(|bytes| self.file.save(&bytes));
         if let Err(error) = written {
             if next.rises_above(&self.holds) {
                 self.file.remove()?;
@@ -131,7 +138,7 @@ impl Written {
             }
             return Err(error);
         }
-        self.holds = next;
+        (self.holds, self.seal) = (next, seal);
         self.saved = Some(Instant::now());
         Ok(())
     }
@@ -143,9 +150,9 @@ async fn save(
     seal: Arc<Seal>,
 ) -> Result<(), SaveError> {
     let mut written: OwnedMutexGuard<Written> = written.lock_owned().await;
-    if !written.is_due(&next) {
+    if !written.is_due(&next, &seal) {
         return Ok(());
     }
-    let saved = spawn_blocking(move || written.save(next, &seal)).await;
+    let saved = spawn_blocking(move || written.save(next, seal)).await;
     Ok(saved.map_err(SaveError::Stopped)??)
 }

@@ -246,6 +246,11 @@ impl FleetEntry {
         millis(self.poll_after)
     }
 
+    /// Whether it has the fleet, epoch and routing version of its route.
+    pub(super) fn is_as_its_route_says(&self) -> bool {
+        self.claims.fleet == self.fleet_id && self.claims.order() == self.order()
+    }
+
     /// When the route was signed.
     pub(crate) fn issue_time(&self) -> OffsetDateTime {
         self.claims.issued_at

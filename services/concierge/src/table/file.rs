@@ -55,6 +55,9 @@ pub(super) struct Loaded {
     /// Whether this concierge wrote it, under the keys that are trusted now: its routes were
     /// verified then.
     pub(super) is_vouched: bool,
+    /// Whether this concierge wrote it, under whatever keys. Of another file nothing counts but
+    /// signatures.
+    pub(super) is_ours: bool,
 }
 
 impl Loaded {
@@ -63,6 +66,7 @@ impl Loaded {
         Self {
             snapshot: Snapshot::empty(),
             is_vouched: true,
+            is_ours: true,
         }
     }
 }
@@ -141,6 +145,7 @@ pub(super) fn decode(bytes: &[u8], seal: &Seal) -> Result<Loaded, FileError> {
         Some((v1::FORMAT, rest)) => Ok(Loaded {
             snapshot: v1::decode(rest)?,
             is_vouched: false,
+            is_ours: false,
         }),
         _ => Err(FileError::Format),
     }

@@ -129,13 +129,14 @@ impl Reader {
         let Ok(Loaded {
             snapshot,
             is_vouched,
+            is_ours,
         }) = file::decode(&file, &seal)
         else {
             return;
         };
         let served = match is_vouched {
             true => snapshot,
-            false => trust::trusted(&snapshot, &self.signer, OffsetDateTime::UNIX_EPOCH),
+            false => trust::trusted(&snapshot, is_ours, &self.signer, OffsetDateTime::UNIX_EPOCH),
         };
         served.encode();
         for entry in served.fleets.values() {

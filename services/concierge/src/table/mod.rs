@@ -46,7 +46,7 @@ pub(crate) use plan::Read;
 pub(crate) use present::present;
 pub(crate) use refresher::Refresher;
 pub(crate) use snapshot::Snapshot;
-pub(crate) use take::take;
+pub(crate) use take::{Told, take};
 
 use crate::signing::{Seal, Signer};
 
@@ -85,16 +85,22 @@ impl Table {
     }
 
     fn boot_from(file: TableFile, signer: &Signer, stale_after: Duration) -> Self {
+        let signer = &signer.fixed();
         let seal = signer.seal();
         let Loaded {
-            snapshot,
+            mut snapshot,
             is_vouched,
+            is_ours,
         } = found(&file, &seal);
+        if is_vouched {
+            snapshot.keys = Arc::from(seal.keys());
+        }
         let holds = Arc::new(snapshot);
         let current = if is_vouched {
             holds.clone()
         } else {
-            Arc::new(trust::trusted(&holds, signer, OffsetDateTime::now_utc()))
+            let now = OffsetDateTime::now_utc();
+            Arc::new(trust::trusted(&holds, is_ours, signer, now))
         };
         if current.is_loaded {
             tracing::info!(
@@ -186,12 +192,13 @@ impl Table {
     /// Serves nothing but what `signer` trusts, if its keys are not those of the last time.
     pub(crate) async fn follow_keys(&self, signer: &Signer) {
         let mut disk = self.shared.disk.lock().await;
+        let signer = signer.fixed();
         let seal = signer.seal();
         if seal.is(disk.seal()) {
             return;
         }
-        let (held, signer) = (self.shared.current.load_full(), signer.clone());
-        let verify = move || trust::trusted(&held, &signer, OffsetDateTime::now_utc());
+        let held = self.shared.current.load_full();
+        let verify = move || trust::trusted(&held, true, &signer, OffsetDateTime::now_utc());
         // A signature check per fleet: not on a thread that others wait for.
         match tokio::task::spawn_blocking(verify).await {
             Ok(next) => {

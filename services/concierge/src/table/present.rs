@@ -59,7 +59,7 @@ pub(crate) async fn present(
             .update(|snapshot| match snapshot.fleets.get(fleet) {
                 // Once more, in turn with a change of the keys.
                 Some(entry) if claims.order() > entry.order() && signer.verify(token).is_ok() => {
-                    snapshot.with(entry.under(claims, token))
+                    snapshot.with(vec![entry.under(claims, token)])
                 }
                 _ => snapshot.clone(),
             })

@@ -5,7 +5,7 @@
 //! but the log: the table stays, and its answers say that they are stale.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hubshift_domain::route::{RouteClaims, RouteError};
 use hubshift_store::{Database, StoreError};
@@ -29,6 +29,9 @@ const PASSES: usize = 3;
 const TIDY_EVERY: u64 = 3600;
 /// A refresh that takes longer is given up; the next one starts anew.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How long one pass signs. What is left then waits for the next one, so that thousands of fleets
+/// whose signatures run out together keep no refresh from its heartbeat.
+const SIGNING: Duration = Duration::from_secs(1);
 
 /// Why a refresh failed. The next one is the retry.
 #[derive(Debug, thiserror::Error)]
@@ -158,7 +161,11 @@ impl Refresher {
             if plan.actions.is_empty() {
                 break;
             }
+            let began = Instant::now();
             for action in plan.actions {
+                if began.elapsed() > SIGNING {
+                    break;
+                }
                 if let Err(error) = self.act(action).await {
                     failed.get_or_insert(error);
                 }
@@ -223,6 +230,11 @@ impl Refresher {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "replicas that are gone for a day are forgotten"),
             Err(error) => tracing::debug!(%error, "replicas that are gone stay for now"),
+        }
+        match write::forget_old_routes(self.database.pool()).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "routes that are long over are forgotten"),
+            Err(error) => tracing::debug!(%error, "routes that are long over stay for now"),
         }
         shared::tidy(self.database.pool()).await;
     }

@@ -28,6 +28,8 @@ pub(crate) struct Snapshot {
     pub(crate) is_loaded: bool,
     /// Rises whenever a fleet changed.
     pub(crate) revision: u64,
+    /// The id of the set of keys that its routes were verified under; empty when none was.
+    pub(super) keys: Arc<str>,
 }
 
 impl Snapshot {
@@ -40,6 +42,7 @@ impl Snapshot {
             refreshed: None,
             is_loaded: false,
             revision: 0,
+            keys: Arc::from(""),
         }
     }
 
@@ -109,15 +112,28 @@ impl Snapshot {
             refreshed: Some(Instant::now()),
             is_loaded: true,
             revision,
+            keys: self.keys.clone(),
         }
     }
 
-    /// The snapshot with one fleet replaced.
-    pub(super) fn with(&self, entry: FleetEntry) -> Self {
+    /// The snapshot with these fleets replaced.
+    pub(super) fn with(&self, entries: Vec<FleetEntry>) -> Self {
         let mut next = self.clone();
-        next.fleets.insert(entry.fleet_id.clone(), Arc::new(entry));
-        next.revision += 1;
+        next.revision += u64::from(!entries.is_empty());
+        next.fleets.extend(index(entries));
         next
+    }
+
+    /// Whether a restart from the other one would miss anything. A signature that is only a newer
+    /// one is no such thing: it would be made again.
+    pub(super) fn is_news_to(&self, other: &Self) -> bool {
+        let is_new = |(id, entry): (&FleetId, &Arc<FleetEntry>)| {
+            other
+                .fleets
+                .get(id)
+                .is_none_or(|older| !Arc::ptr_eq(entry, older) && entry.facts != older.facts)
+        };
+        self.fleets.len() != other.fleets.len() || self.fleets.iter().any(is_new)
     }
 
     /// Whether a fleet's epoch is higher here, or a fleet is new.

@@ -12,8 +12,8 @@ use hubshift_domain::hub_state::{HubState, RegistryMode};
 use hubshift_domain::id::FleetId;
 use hubshift_domain::route::{RouteClaims, RouteEndpoint};
 
-use super::present::{PresentError, present};
-use super::{AnswerError, FleetEntry, FleetFacts, HubEntry, Table};
+use super::present::PresentError;
+use super::{AnswerError, FleetEntry, FleetFacts, HubEntry, Snapshot, Table};
 use crate::signing::Signer;
 
 /// How often devices ask, unless the peer says something sensible.
@@ -23,34 +23,89 @@ const LONGEST_POLL: Duration = Duration::from_secs(3600);
 /// The deadline of calls to a hub, when nobody said another one.
 const CALL_DEADLINE: Duration = Duration::from_secs(90);
 
-/// Takes another concierge's route: as evidence if the fleet is known here, and as all that is
-/// known of it if it is not and no database was heard of.
+/// What another concierge says of a fleet.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The fleet that it was asked for.
+    pub(crate) fleet: FleetId,
+    /// The route that it serves.
+    pub(crate) route: String,
+    /// How often it lets devices ask.
+    pub(crate) poll_after: Option<Duration>,
+}
+
+/// Takes another concierge's routes: as evidence where the fleet is known here, and as all that is
+/// known of it where it is not and no database was heard of. All of them are one change of the table,
+/// and of its file. Returns what is refused.
 pub(crate) async fn take(
     table: &Table,
     signer: &Signer,
-    fleet: &FleetId,
-    route: &str,
-    poll_after: Option<Duration>,
-) -> Result<(), PresentError> {
-    match present(table, signer, fleet, route).await {
-        Err(PresentError::NoFleet(AnswerError::NotLoaded)) => {}
-        other => return other.map(|_epoch| ()),
+    told: Vec<Told>,
+) -> Vec<(FleetId, PresentError)> {
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    let held = table.shared.current.load_full();
+    for told in told {
+        match news(&held, signer, &told) {
+            Ok(Some(_)) => taken.push(told),
+            Ok(None) => {}
+            Err(error) => refused.push((told.fleet, error)),
+        }
     }
-    tracing::warn!(%fleet, "a fleet that only another concierge knows is served from now on");
-    table
-        .update(|held| {
-            if held.is_whole() || held.fleets.contains_key(fleet) {
-                return held.clone();
+    if !taken.is_empty() {
+        table.update(|held| with(held, signer, &taken)).await;
+        table.refresh_soon();
+    }
+    refused
+}
+
+/// What a route says, if that is more than is known here. What is served here already was verified.
+fn news(
+    held: &Snapshot,
+    signer: &Signer,
+    told: &Told,
+) -> Result<Option<RouteClaims>, PresentError> {
+    let known = held.fleets.get(&told.fleet);
+    if known.is_some_and(|entry| *entry.jws == *told.route) {
+        return Ok(None);
+    }
+    let claims = signer.verify(&told.route).map_err(PresentError::Invalid)?;
+    if claims.fleet != told.fleet {
+        return Err(PresentError::OtherFleet(claims.fleet));
+    }
+    match known {
+        Some(entry) => Ok(Some(claims).filter(|claims| claims.order() > entry.order())),
+        None if held.is_whole() => Err(AnswerError::FleetNotFound(claims.fleet).into()),
+        None => Ok(Some(claims)),
+    }
+}
+
+/// The table with what is news to it. Every route is verified once more: in turn with a refresh, and
+/// with a change of the keys.
+fn with(held: &Snapshot, signer: &Signer, taken: &[Told]) -> Snapshot {
+    let entries = taken.iter().filter_map(|told| {
+        let claims = news(held, signer, told).ok()??;
+        let (fleet, epoch) = (&told.fleet, claims.epoch);
+        match held.fleets.get(fleet) {
+            Some(entry) => {
+                tracing::error!(
+                    %fleet, %epoch, served = %entry.epoch,
+                    "another concierge holds a newer route than this one; it is served now"
+                );
+                Some(entry.under(claims, &told.route))
             }
-            // Once more, in turn with a change of the keys.
-            let claims = signer.verify(route).ok();
-            match claims.and_then(|claims| entry(claims, route, poll_after)) {
-                Some(entry) => held.with(entry),
-                None => held.clone(),
+            None => {
+                tracing::warn!(
+                    %fleet, %epoch,
+                    "a fleet that only another concierge knows is served from now on"
+                );
+                entry(claims, &told.route, told.poll_after)
             }
-        })
-        .await;
-    Ok(())
+        }
+    });
+    let mut entries: Vec<FleetEntry> = entries.collect();
+    // Whatever was told twice: the highest is the last, and stays.
+    entries.sort_by_key(|entry| entry.order());
+    held.with(entries)
 }
 
 /// All that a route says; `None` for one without a hub.

@@ -43,6 +43,20 @@ async fn a_restart_without_a_database_serves_what_was_served() {
 }
 
 #[tokio::test]
+async fn a_table_says_under_which_keys_it_was_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = |table: &Table| table.load().keys.to_string();
+    let (ours, table) = (signer(), boot(dir.path()));
+    assert_eq!(keys(&table), ours.seal().keys(), "nothing is in it");
+    table.serve(vec![entry("acme", 2049, 2)]).await;
+    assert_eq!(keys(&table), ours.seal().keys());
+    assert_eq!(keys(&boot(dir.path())), ours.seal().keys());
+    let next = Signer::of(PrivateKey::from_seed(&[2; 32]));
+    table.follow_keys(&next).await;
+    assert_eq!(keys(&table), next.seal().keys());
+}
+
+#[tokio::test]
 async fn a_restart_does_not_help_a_database_that_forgot() {
     let dir = tempfile::tempdir().unwrap();
     boot(dir.path()).serve(vec![entry("acme", 2049, 2)]).await;
@@ -117,21 +131,52 @@ async fn a_disk_that_hangs_keeps_no_device_waiting_and_gets_the_newest_table_in_
 }
 
 /// A concierge that starts again with a new key, after the fixtures' one was taken out.
-fn boot_under_another_key(dir: &Path) -> (Table, Signer) {
+fn boot_under_another_key(dir: &Path) -> Table {
     let signer = Signer::of(PrivateKey::from_seed(&[2; 32]));
-    (Table::boot(dir, &signer, STALE_AFTER), signer)
+    Table::boot(dir, &signer, STALE_AFTER)
 }
 
 #[tokio::test]
-async fn a_route_under_a_key_that_was_taken_out_is_signed_anew_and_tells_the_same() {
+async fn a_file_of_another_key_raises_no_epoch_above_its_signed_route() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = entry("other", 2049, 2);
+    let mut lie = entry("acme", 2049, 2);
+    lie.facts.epoch = Epoch(5 * 1024 + 1);
+    boot_under_another_key(dir.path())
+        .serve(vec![lie, good.clone()])
+        .await;
+    let table = boot(dir.path());
+    assert_eq!(epoch(&table), None);
+    assert_eq!(table.get(&good.fleet_id).as_deref(), Some(&good));
+}
+
+#[tokio::test]
+async fn the_whole_file_is_written_for_news_and_not_for_a_newer_signature() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = boot(dir.path());
+    let first = entry("acme", 2049, 2);
+    table.serve(vec![first.clone()]).await;
+    let before = std::fs::read(file(dir.path())).unwrap();
+    let mut renewed = first.claims.clone();
+    renewed.issued_at += time::Duration::HOUR;
+    let jws = signer().sign(&renewed).unwrap();
+    let renewed = FleetEntry::new(first.facts.clone(), jws.into(), renewed);
+    table.serve(vec![renewed.clone()]).await;
+    assert_eq!(table.get(&acme()).unwrap().jws, renewed.jws);
+    assert_eq!(std::fs::read(file(dir.path())).unwrap(), before);
+    let mut facts = first.facts;
+    facts.display_name = "Acme".into();
+    table.serve(vec![fixture::signed(facts)]).await;
+    assert_ne!(std::fs::read(file(dir.path())).unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_a_file_of_another_key_says_gets_no_signature_of_ours() {
     let dir = tempfile::tempdir().unwrap();
     let before = entry("acme", 2049, 2);
     boot(dir.path()).serve(vec![before.clone()]).await;
-    let (table, signer) = boot_under_another_key(dir.path());
-    let served = table.get(&acme()).unwrap();
-    assert_eq!(signer.verify(&served.jws).unwrap(), served.claims);
-    assert!(served.claims.tells_the_same(&before.claims));
-    assert_eq!(served.facts, before.facts);
+    let table = boot_under_another_key(dir.path());
+    assert!(!table.is_loaded() && epoch(&table).is_none());
     assert_eq!(
         boot(dir.path()).get(&acme()).unwrap().jws,
         before.jws,
@@ -147,7 +192,7 @@ async fn evidence_under_a_key_that_was_taken_out_is_dropped() {
     presented(&table, &entry("acme", 2049, 2).jws)
         .await
         .unwrap();
-    let (table, _) = boot_under_another_key(dir.path());
+    let table = boot_under_another_key(dir.path());
     assert!(!table.is_loaded() && epoch(&table).is_none());
 }
 

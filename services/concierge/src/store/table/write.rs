@@ -77,6 +77,17 @@ pub(crate) async fn witness(
     Ok(())
 }
 
+/// Removes routes that were over a week ago. No refresh serves them, and each one would pass over
+/// them: two a day and fleet.
+pub(crate) async fn forget_old_routes(pool: &PgPool) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "delete from concierge.route where not_after < clock_timestamp() - interval '7 days'"
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Removes the rows of replicas that are gone for a day and that say nothing that the authority
 /// doesn't know.
 pub(crate) async fn forget_gone_replicas(pool: &PgPool) -> Result<u64, StoreError> {

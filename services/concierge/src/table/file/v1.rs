@@ -38,6 +38,7 @@ mod tests {
         let Loaded {
             snapshot,
             is_vouched,
+            ..
         } = decode(WRITTEN, &signer().seal()).unwrap();
         assert!(!is_vouched && snapshot.is_loaded);
         assert_eq!(snapshot.as_of.unix_timestamp(), 1_800_000_000);

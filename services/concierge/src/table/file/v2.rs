@@ -14,7 +14,9 @@
 //! any route, or is this very process. The seal covers the checksum, and so the header with the id
 //! of the keys and every byte of every route. It counts only while those are the keys that are
 //! trusted: with any other set, or under another signing key, every route is verified as if there
-//! were no seal. A file without a seal that fits is not wrong: another concierge may have written it.
+//! were no seal. A file without a seal that fits is not wrong: another concierge may have written
+//! it, or this one under another signing key. Of such a file no epoch counts but that of a signed
+//! route, and nothing is signed anew (`trust`).
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -83,6 +85,7 @@ pub(super) fn decode(rest: &[u8], seal: &Seal) -> Result<Loaded, FileError> {
     let is_ours = unhex(mark).is_some_and(|mark| seal.fits(&sealed(sum), &mark));
     Ok(Loaded {
         is_vouched: is_ours && header.keys == seal.keys(),
+        is_ours,
         snapshot: Snapshot {
             is_loaded: header.is_loaded,
             ..Snapshot::from_disk(fleets, header.as_of)

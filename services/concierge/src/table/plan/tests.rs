@@ -213,3 +213,58 @@ fn one_fleet_does_not_wait_for_another() {
     assert_eq!(plan.entries, [good]);
     assert!(matches!(plan.actions[..], [Action::Sign(_)]));
 }
+
+/// Held, and verified under the keys that `signer` trusts.
+fn holding_verified(entry: FleetEntry) -> Snapshot {
+    Snapshot {
+        keys: Arc::from(signer().seal().keys()),
+        ..holding(vec![entry])
+    }
+}
+
+#[test]
+fn a_route_that_is_held_is_not_verified_again_and_any_other_one_is() {
+    let stranger = PrivateKey::from_seed(&[2; 32]);
+    let mut held = entry("acme", 1024, 1);
+    // No check would let it pass.
+    held.jws = Arc::from(route::sign(&held.claims, &stranger).unwrap());
+    let same = read(held.facts.clone(), jws(&held));
+    let skipped = plan(same, &holding_verified(held.clone()), &signer());
+    assert_eq!(skipped.entries, std::slice::from_ref(&held));
+    assert!(skipped.actions.is_empty(), "{:?}", skipped.actions);
+
+    let mut other = held.claims.clone();
+    other.issued_at += time::Duration::SECOND;
+    let other = vec![route::sign(&other, &stranger).unwrap()];
+    let checked = plan(
+        read(held.facts.clone(), other),
+        &holding_verified(held),
+        &signer(),
+    );
+    assert!(checked.entries.is_empty() && matches!(checked.actions[..], [Action::Sign(_)]));
+    let (good, other_keys) = (entry("acme", 1024, 1), Signer::of(stranger));
+    let checked = plan(
+        read(good.facts.clone(), jws(&good)),
+        &holding_verified(good),
+        &other_keys,
+    );
+    assert!(checked.entries.is_empty() && matches!(checked.actions[..], [Action::Sign(_)]));
+}
+
+#[test]
+fn a_fleet_without_a_route_is_signed_before_one_whose_route_is_only_half_over() {
+    let due = entry("acme", 1024, 1);
+    let mut both = read(due.facts.clone(), jws(&due));
+    both.now += ROUTE_LIFE / 2;
+    both.fleets.push(fixture::facts("other", 1024, 1));
+    let plan = plan(both, &nothing(), &signer());
+    let fleets: Vec<&str> = plan
+        .actions
+        .iter()
+        .map(|action| match action {
+            Action::Sign(claims) => claims.fleet.as_str(),
+            Action::Raise { fleet, .. } => fleet.as_str(),
+        })
+        .collect();
+    assert_eq!(fleets, ["other", "acme"]);
+}

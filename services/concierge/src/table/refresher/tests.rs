@@ -361,3 +361,25 @@ async fn a_refresher_runs_until_it_is_cancelled_and_hears_of_news() {
     cancel.cancel();
     running.await.unwrap();
 }
+
+#[tokio::test]
+async fn routes_that_are_long_over_are_forgotten_and_newer_ones_stay() {
+    let world = World::new().await;
+    let one = world.replica();
+    one.tick().await.unwrap();
+    for sql in [
+        "insert into concierge.route
+            (fleet_id, routing_version, epoch, jws, issue_time, not_after)
+         select fleet_id, routing_version, epoch, jws, now() - interval '9 days',
+                now() - interval '8 days' from concierge.route",
+        "insert into concierge.route
+            (fleet_id, routing_version, epoch, jws, issue_time, not_after)
+         select fleet_id, routing_version, epoch, jws, now() - interval '2 days',
+                now() - interval '1 day' from concierge.route where not_after > now()",
+    ] {
+        world.run(sql).await;
+    }
+    assert_eq!(write::forget_old_routes(&world.pool).await.unwrap(), 1);
+    let left = "select count(*) from concierge.route";
+    assert_eq!(world.number(left).await, 2);
+}

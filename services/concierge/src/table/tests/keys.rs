@@ -56,6 +56,9 @@ async fn a_rotation_changes_no_epoch_and_serves_no_route_that_is_not_trusted() {
     keys.sign_with(&new);
     keys.follow(&table).await;
     assert_eq!(table.get(&acme()).unwrap().jws, before.jws, "still trusted");
+    let file = TableFile::in_dir(keys.dir.path());
+    let saved = file.load(&keys.signer.seal()).unwrap();
+    assert!(saved.is_vouched, "sealed under the new keys at once");
 
     keys.trust(&[&new]);
     keys.follow(&table).await;
@@ -92,4 +95,5 @@ async fn evidence_is_not_vouched_for_by_the_next_key() {
     keys.sign_with(&PrivateKey::from_seed(&[2; 32]));
     keys.follow(&table).await;
     assert!(table.get(&acme()).is_none() && !table.is_loaded());
+    assert!(!table.load().is_whole(), "it may well exist");
 }

@@ -4,9 +4,39 @@ use hubshift_domain::hub_state::HubState;
 
 use super::*;
 
+fn told(fleet: FleetId, route: &str, poll_ms: Option<u64>) -> Told {
+    Told {
+        fleet,
+        route: route.to_owned(),
+        poll_after: poll_ms.map(Duration::from_millis),
+    }
+}
+
 async fn taken(table: &Table, route: &str, poll_ms: Option<u64>) -> Result<(), PresentError> {
-    let poll_after = poll_ms.map(Duration::from_millis);
-    take(table, &signer(), &acme(), route, poll_after).await
+    let told = vec![told(acme(), route, poll_ms)];
+    let mut refused = take(table, &signer(), told).await;
+    refused.pop().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Ten thousand of them would write ten thousand files of fifteen megabytes else.
+#[tokio::test]
+async fn fleets_that_are_told_together_are_one_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = boot(dir.path());
+    taken(&table, &entry("acme", 1024, 1).jws, None)
+        .await
+        .unwrap();
+    let before = table.load().revision;
+    let news = ["acme", "other", "third"].map(|fleet| {
+        let fleet = entry(fleet, 2049, 2);
+        told(fleet.fleet_id.clone(), &fleet.jws, None)
+    });
+    let older = told(acme(), &entry("acme", 1024, 2).jws, None);
+    let all = news.into_iter().chain([older]).collect();
+    assert!(take(&table, &signer(), all).await.is_empty());
+    assert_eq!(table.load().fleets.len(), 3);
+    assert_eq!(epoch(&table), Some(Epoch(2049)));
+    assert_eq!(table.load().revision, before + 1);
 }
 
 #[tokio::test]
@@ -98,9 +128,11 @@ async fn the_database_takes_over_and_never_goes_below() {
 #[tokio::test]
 async fn a_taken_fleet_is_never_signed_anew() {
     let dir = tempfile::tempdir().unwrap();
-    taken(&boot(dir.path()), &entry("acme", 2049, 2).jws, None)
+    let table = boot(dir.path());
+    taken(&table, &entry("acme", 2049, 2).jws, None)
         .await
         .unwrap();
-    let (table, _) = boot_under_another_key(dir.path());
+    let next = Signer::of(PrivateKey::from_seed(&[2; 32]));
+    table.follow_keys(&next).await;
     assert!(table.get(&acme()).is_none());
 }
