@@ -304,13 +304,24 @@ impl Core {
     /// The device is attached to this hub now.
     pub fn on_connected(&mut self, endpoint: &RouteEndpoint) {
         self.connection.on_connected(endpoint);
+        let aimed_at = self.decision();
+        if aimed_at.is_some_and(|decision| decision.endpoint.hub == endpoint.hub) {
+            // It waited: a restart without a clock must not make it wait again.
+            self.timer.wait = Duration::ZERO;
+        }
     }
 
-    /// The device lost its hub: it connects again after a first backoff, or at its slot if that
-    /// lies ahead.
+    /// The device lost its hub: it connects again after a backoff, or at its slot if that lies
+    /// ahead. A connection that ended within a minute is like an attempt that failed.
     pub fn on_disconnected(&mut self, now: Instant, random: u64) {
         self.advance(now);
         self.connection.on_disconnected(now, random);
+        if let Some(slot) = self.slot_of_trial()
+            && self.connection.failures() >= MAX_FAILURES
+        {
+            self.connection.note("the hub ends its connections");
+            self.go_back(now, slot);
+        }
     }
 
     /// An attempt to connect failed: the next one comes after a backoff with full jitter, perhaps
