@@ -26,9 +26,15 @@ def verify(token, typ, keys):
 def hash64(*parts):
     return int.from_bytes(hashlib.sha256(b"\0".join(str(part).encode() for part in parts)).digest()[:8], "big")
 
+def known(waves):
+    """Those that are of this version; what a newer one made is passed over."""
+    rest, members = {"name", "offset_ms", "window_ms"}, ({"prefixes"}, {"percent"})
+    waves = waves if isinstance(waves, list) else []
+    return [wave for wave in waves if isinstance(wave, dict) and rest <= set(wave) and set(wave) - rest in members]
+
 def slot(route, device):
     """Milliseconds from accepting an epoch to connecting: in the first wave that has the device, or after all."""
-    waves, whole, taken = route["admission"].get("waves", []), route["admission"]["window_ms"], 0
+    waves, whole, taken = known(route["admission"].get("waves", [])), route["admission"]["window_ms"], 0
     end = max((wave["offset_ms"] + wave["window_ms"] for wave in waves), default=0)
     offset, window = (end, whole - end) if end < whole else (0, whole)
     for wave in waves:

@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-HOSTS = ["127.0.0.1", "127.0.0.3", "127.0.0.4"]
+from . import EAST, WEST
+
+HOSTS = ["127.0.0.1", EAST, WEST]
 
 
 def make(folder):

@@ -35,13 +35,13 @@ class Key:
         return {"keys": jwks, "signed": signed}
 
 
-def route(key, epoch, hub, host, window_ms=0, waves=(), issued_at=1):
+def route(key, epoch, hub, host, window_ms=0, waves=(), issued_at=1, version=1):
     """A signed route of the fleet `acme`."""
     claims = {
         "v": 1,
         "fleet": "acme",
         "epoch": epoch,
-        "routing_version": 1,
+        "routing_version": version,
         "endpoints": [{"hub": hub, "host": host, "region": "here"}],
         "admission": {"window_ms": window_ms, "started_at": 0, "waves": list(waves)},
         "on_unreachable": "ask",

@@ -1,7 +1,8 @@
 //! A device's client: HTTPS and a state file around [`Core`].
 //!
 //! Durable: the state file (files.rs). It is written before an accepted route is acted on, and a
-//! key set is written only with a route that it verifies, so that a restart finds both usable.
+//! key set is written only with a route that it verifies, so that a restart finds both usable. So is
+//! what ends a wait: arrival, and the end of a canary.
 
 mod round;
 
@@ -237,6 +238,22 @@ impl DeviceClient {
         }
     }
 
+    /// Tells the core what happened. What a restart must know of it is saved: that a wait is over,
+    /// or a canary.
+    fn tell(&mut self, happened: impl FnOnce(&mut Core, Instant)) {
+        let now = Instant::now();
+        let before = self.core.aim(now);
+        happened(&mut self.core, now);
+        let after = self.core.aim(now);
+        if (before.canary, before.wait) != (after.canary, after.wait) {
+            self.save();
+        }
+    }
+
+    fn tell_time(&mut self) {
+        self.tell(|core, now| core.on_clock(OffsetDateTime::now_utc(), now));
+    }
+
     #[cfg(test)]
     pub(super) fn keys_are_due(&mut self) {
         self.keys_due = Instant::now();
@@ -254,18 +271,19 @@ impl DeviceClient {
 
     /// The device is attached to this hub now.
     pub fn on_connected(&mut self, endpoint: &RouteEndpoint) {
-        self.core.on_connected(endpoint);
+        // A canary that is over is not what it was attached to.
+        self.tell_time();
+        self.tell(|core, _| core.on_connected(endpoint));
     }
 
     /// The device lost its hub.
     pub fn on_disconnected(&mut self) {
-        self.core.on_disconnected(Instant::now(), rand::random());
+        self.tell(|core, now| core.on_disconnected(now, rand::random()));
     }
 
     /// An attempt to connect failed; returns what to do next.
     pub fn on_connect_failed(&mut self, error: &str) -> Option<Decision> {
-        self.core
-            .on_connect_failed(error, Instant::now(), rand::random());
+        self.tell(|core, now| core.on_connect_failed(error, now, rand::random()));
         self.core.decision()
     }
 }

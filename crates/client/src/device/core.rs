@@ -24,6 +24,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::Trust;
+use super::trust::Signed;
 use connect::Connection;
 pub use trial::Aim;
 use trial::{MAX_FAILURES, Timer, Trial};
@@ -89,7 +90,7 @@ pub struct Decision {
 
 struct Held {
     route: Arc<RouteClaims>,
-    jws: String,
+    jws: Arc<str>,
     /// When the epoch was first accepted.
     accepted_at: Instant,
 }
@@ -136,15 +137,15 @@ impl Core {
     /// # Errors
     /// The route is not believed; the device then knows nothing.
     pub fn restore(&mut self, jws: &str, ago: Duration, now: Instant) -> Result<(), Refused> {
-        let route = self.verified(jws)?;
+        let Signed { jws, route } = self.verified(jws)?;
         self.timer = Timer::after(ago, route.slot(self.device.as_str()), now);
         self.connection.aim(self.timer.due(now));
         let canary = route.canary_of(self.device.as_str());
         self.trial = canary.map(|canary| Trial::of(canary, &route, &self.device));
         let accepted_at = now.checked_sub(ago).unwrap_or(now);
         self.held = Some(Held {
-            route: Arc::new(route),
-            jws: jws.to_owned(),
+            route,
+            jws,
             accepted_at,
         });
         Ok(())
@@ -160,24 +161,24 @@ impl Core {
         now: Instant,
         random: u64,
     ) -> Result<Outcome, Refused> {
-        let route = self.verified(&answer.route)?;
+        let signed = self.verified(&answer.route)?;
         self.advance(now);
         let (least, most) = POLL_BOUNDS;
         let advice = Duration::from_millis(u64::from(answer.poll_after_ms));
         self.poll_after = advice.clamp(least, most);
         self.answered(now, random);
         let held = self.held.as_ref().map(|held| &*held.route);
-        match accept(held, &route) {
+        match accept(held, &signed.route) {
             Accept::Newer => {
-                self.hold(route, &answer.route, now);
+                self.hold(signed, now);
                 Ok(Outcome::Accepted)
             }
             Accept::Same => {
-                self.renew(route, &answer.route);
+                self.renew(signed);
                 Ok(Outcome::Unchanged)
             }
             Accept::Older => Ok(match &self.held {
-                Some(held) => Outcome::Present(held.jws.clone()),
+                Some(held) => Outcome::Present(held.jws.to_string()),
                 None => Outcome::Unchanged,
             }),
         }
@@ -215,17 +216,18 @@ impl Core {
         self.poll_after + pacing::share(self.poll_after / POLL_JITTER, random)
     }
 
-    fn verified(&self, jws: &str) -> Result<RouteClaims, Refused> {
-        let route = self.trust.verify(jws).map_err(Refused::NotVerified)?;
-        if route.fleet == self.fleet {
-            Ok(route)
+    fn verified(&self, jws: &str) -> Result<Signed, Refused> {
+        let signed = self.trust.verify(jws).map_err(Refused::NotVerified)?;
+        if signed.route.fleet == self.fleet {
+            Ok(signed)
         } else {
-            Err(Refused::OtherFleet(route.fleet))
+            Err(Refused::OtherFleet(signed.route.fleet.clone()))
         }
     }
 
     /// The timer starts with an epoch or a canary, and with nothing else.
-    fn hold(&mut self, route: RouteClaims, jws: &str, now: Instant) {
+    fn hold(&mut self, signed: Signed, now: Instant) {
+        let Signed { jws, route } = signed;
         let known = self.held.as_ref();
         let known = known.filter(|held| held.route.epoch == route.epoch);
         let accepted_at = match known.map(|held| held.accepted_at) {
@@ -237,8 +239,8 @@ impl Core {
             }
         };
         self.held = Some(Held {
-            route: Arc::new(route),
-            jws: jws.to_owned(),
+            route,
+            jws,
             accepted_at,
         });
         self.follow_canary(now);
@@ -249,14 +251,14 @@ impl Core {
         self.connection.aim(now + wait);
     }
 
-    fn renew(&mut self, route: RouteClaims, jws: &str) {
+    fn renew(&mut self, signed: Signed) {
         if let Some(held) = self
             .held
             .as_mut()
-            .filter(|held| held.route.issued_at < route.issued_at)
+            .filter(|held| held.route.issued_at < signed.route.issued_at)
         {
-            held.route = Arc::new(route);
-            held.jws = jws.to_owned();
+            held.route = signed.route;
+            held.jws = signed.jws;
         }
     }
 
@@ -304,13 +306,24 @@ impl Core {
     /// The device is attached to this hub now.
     pub fn on_connected(&mut self, endpoint: &RouteEndpoint) {
         self.connection.on_connected(endpoint);
+        let aimed_at = self.decision();
+        if aimed_at.is_some_and(|decision| decision.endpoint.hub == endpoint.hub) {
+            // It waited: a restart without a clock must not make it wait again.
+            self.timer.wait = Duration::ZERO;
+        }
     }
 
-    /// The device lost its hub: it connects again after a first backoff, or at its slot if that
-    /// lies ahead.
+    /// The device lost its hub: it connects again after a backoff, or at its slot if that lies
+    /// ahead. A connection that ended within a minute is like an attempt that failed.
     pub fn on_disconnected(&mut self, now: Instant, random: u64) {
         self.advance(now);
         self.connection.on_disconnected(now, random);
+        if let Some(slot) = self.slot_of_trial()
+            && self.connection.failures() >= MAX_FAILURES
+        {
+            self.connection.note("the hub ends its connections");
+            self.go_back(now, slot);
+        }
     }
 
     /// An attempt to connect failed: the next one comes after a backoff with full jitter, perhaps

@@ -218,7 +218,7 @@ impl Gateway {
         if self.seen.as_deref() == Some(token) {
             return false;
         }
-        self.trust = Trust::seen(token.to_owned(), (*decision.route).clone());
+        self.trust = Trust::seen(token, decision.route);
         self.seen = Some(token.to_owned());
         true
     }

@@ -19,7 +19,14 @@ enum Kind {
         held: Option<Arc<KeySet>>,
     },
     /// This very route, which a gateway verified for all of its devices.
-    Seen(Arc<(String, RouteClaims)>),
+    Seen(Signed),
+}
+
+/// A route that is believed, and its signed text. Cheap to clone: a gateway's devices share it.
+#[derive(Debug, Clone)]
+pub(super) struct Signed {
+    pub(super) jws: Arc<str>,
+    pub(super) route: Arc<RouteClaims>,
 }
 
 /// Why a key set document is refused.
@@ -56,21 +63,26 @@ impl Trust {
     }
 
     /// Believes one route, which is verified already.
-    pub(super) fn seen(token: String, claims: RouteClaims) -> Self {
-        Self(Kind::Seen(Arc::new((token, claims))))
+    pub(super) fn seen(token: &str, route: Arc<RouteClaims>) -> Self {
+        let jws = token.into();
+        Self(Kind::Seen(Signed { jws, route }))
     }
 
     /// Verifies a signed route.
-    pub(super) fn verify(&self, token: &str) -> Result<RouteClaims, RouteError> {
-        match &self.0 {
+    pub(super) fn verify(&self, token: &str) -> Result<Signed, RouteError> {
+        let route = match &self.0 {
             Kind::Keys(keys) => keys.verify(token),
             Kind::Recovery {
                 held: Some(keys), ..
             } => keys.verify(token),
             Kind::Recovery { held: None, .. } => KeySet::default().verify(token),
-            Kind::Seen(seen) if seen.0 == token => Ok(seen.1.clone()),
+            Kind::Seen(seen) if *seen.jws == *token => return Ok(seen.clone()),
             Kind::Seen(_) => Err(RouteError::Signature),
-        }
+        };
+        Ok(Signed {
+            jws: token.into(),
+            route: Arc::new(route?),
+        })
     }
 
     /// Whether a new key set could be taken.

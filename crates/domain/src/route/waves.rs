@@ -228,6 +228,9 @@ impl Taken {
 
 /// The waves of a move with their windows, one after the other, and the window of everybody: what
 /// the waves leave of `devices`, one at least, goes last. See [`pacing::window`] for the rest.
+///
+/// Where the classes are larger than the whole, one of the numbers is out of date, and which one is
+/// not known: the classes count as coming on top, for too short a window is a storm.
 pub fn schedule(
     plan: &[WavePlan],
     devices: u64,
@@ -237,6 +240,15 @@ pub fn schedule(
     let span = |count| {
         let window = pacing::window(count, utilisation_percent, rate);
         u64::try_from(window.as_millis()).unwrap_or(u64::MAX)
+    };
+    let classes = plan.iter().fold(0u64, |sum, wave| match wave.members {
+        Members::Prefixes(_) => sum.saturating_add(wave.device_count),
+        Members::Percent(_) => sum,
+    });
+    let devices = if classes > devices {
+        classes.saturating_add(devices)
+    } else {
+        devices
     };
     // What no wave has yet, and the part of each class that the percentages have left.
     let (mut left, mut kept) = (devices, RANGE);

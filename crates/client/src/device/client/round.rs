@@ -14,7 +14,6 @@ use hubshift_domain::id::FleetId;
 use hubshift_domain::pacing;
 use hubshift_domain::route::RouteError;
 use reqwest::{Client, Url};
-use time::OffsetDateTime;
 
 use super::{Audience, DeviceClient, KEYS_PERIOD};
 use crate::device::http::{self, Got, Question};
@@ -71,7 +70,7 @@ impl Exchange {
 impl DeviceClient {
     /// Begins a poll; `None`: every concierge asked for time, and the poll is over.
     pub(in crate::device) fn begin(&mut self, now: Instant) -> Option<Exchange> {
-        self.core.on_clock(OffsetDateTime::now_utc(), now);
+        self.tell_time();
         self.left = self.concierges.order(now);
         self.trouble = self.left.is_empty().then_some(PollError::HeldOff);
         self.ask_next(now)
@@ -80,7 +79,7 @@ impl DeviceClient {
     /// Takes a reply; `None`: the poll is over.
     pub(in crate::device) fn take(&mut self, reply: Reply) -> Option<Exchange> {
         let now = Instant::now();
-        self.core.on_clock(OffsetDateTime::now_utc(), now);
+        self.tell_time();
         match reply {
             Reply::Ask(Ok(Got::NotModified)) => {
                 self.core.on_not_modified(now, rand::random());

@@ -17,6 +17,8 @@ pub(super) struct Connection {
     last_error: String,
     /// Attempts in a row that failed, and since when.
     failures: Option<(u32, Instant)>,
+    /// Connections in a row that ended soon: a hub that ends what it took must not be hammered.
+    brief: u32,
 }
 
 impl Connection {
@@ -27,6 +29,7 @@ impl Connection {
             attached: String::new(),
             last_error: String::new(),
             failures: None,
+            brief: 0,
         }
     }
 
@@ -35,6 +38,7 @@ impl Connection {
     pub(super) fn aim(&mut self, connect_at: Instant) {
         self.place = 0;
         self.failures = None;
+        self.brief = 0;
         self.connect_at = connect_at;
     }
 
@@ -62,9 +66,15 @@ impl Connection {
         &self.last_error
     }
 
-    /// Attempts in a row that failed.
+    /// Attempts in a row that came to nothing, at once or soon.
     pub(super) fn failures(&self) -> u32 {
-        self.failures.map_or(0, |(attempts, _)| attempts)
+        let failed = self.failures.map_or(0, |(attempts, _)| attempts);
+        failed.saturating_add(self.brief)
+    }
+
+    /// What an operator should know.
+    pub(super) fn note(&mut self, error: &str) {
+        self.last_error = error.chars().take(MAX_ERROR).collect();
     }
 
     pub(super) fn on_connected(&mut self, endpoint: &RouteEndpoint) {
@@ -75,8 +85,17 @@ impl Connection {
 
     pub(super) fn on_disconnected(&mut self, now: Instant, random: u64) {
         self.attached.clear();
+        // It was made when that was due, or later. One of before a slot that lies ahead is no matter.
+        let lasted = now.checked_duration_since(self.connect_at);
+        if lasted.is_some_and(|lasted| lasted >= pacing::BACKOFF_CAP) {
+            self.brief = 0;
+        }
         // A slot that lies ahead is waited for.
-        self.connect_at = self.connect_at.max(now + pacing::backoff(0, random));
+        let wait = pacing::backoff(self.brief, random);
+        self.connect_at = self.connect_at.max(now + wait);
+        if lasted.is_some_and(|lasted| lasted < pacing::BACKOFF_CAP) {
+            self.brief = self.brief.saturating_add(1);
+        }
     }
 
     pub(super) fn on_failed(
@@ -87,11 +106,12 @@ impl Connection {
         now: Instant,
         random: u64,
     ) {
+        let wait = pacing::backoff(self.failures(), random);
         let (attempts, since) = self.failures.unwrap_or((0, now));
         self.failures = Some((attempts.saturating_add(1), since));
-        self.last_error = error.chars().take(MAX_ERROR).collect();
+        self.note(error);
         self.attached.clear();
-        self.connect_at = self.connect_at.max(now + pacing::backoff(attempts, random));
+        self.connect_at = self.connect_at.max(now + wait);
         let Some(route) = route else { return };
         let both_silent = concierges_silent_since.map(|silent| now - silent.max(since));
         if may_walk(route, both_silent) {

@@ -264,6 +264,52 @@ fn a_failed_connection_is_tried_again_with_jitter_and_told() {
     assert_eq!(core.decision().unwrap().connect_at, slot + MINUTE);
 }
 
+/// A hub that takes every connection and ends it at once.
+#[test]
+fn a_hub_that_ends_what_it_took_is_not_hammered() {
+    let start = Instant::now();
+    let mut core = device(start);
+    core.on_answer(&good(1024, 1), start, 0).unwrap();
+    let mut now = core.decision().unwrap().connect_at;
+    let endpoint = core.decision().unwrap().endpoint;
+    for most in [1, 2, 4, 8, 16, 32, 60, 60] {
+        core.on_connected(&endpoint);
+        core.on_disconnected(now, u64::MAX);
+        let again = core.decision().unwrap().connect_at;
+        assert_eq!(again - now, Duration::from_secs(most));
+        now = again;
+    }
+    core.on_connected(&endpoint);
+    now += MINUTE;
+    core.on_disconnected(now, u64::MAX);
+    let again = core.decision().unwrap().connect_at;
+    assert_eq!(again - now, Duration::from_secs(1), "that one lasted");
+}
+
+#[test]
+fn who_arrived_does_not_wait_again_though_the_clock_went_back() {
+    let start = Instant::now();
+    let mut core = device(start);
+    core.on_answer(&good(1024, 1), start, 0).unwrap();
+    let slot = core.decision().unwrap().connect_at;
+    let restarted = |core: &Core| {
+        let mut again = device(slot);
+        again
+            .restore(core.held(slot).unwrap().0, Duration::ZERO, slot)
+            .unwrap();
+        let aim = Aim {
+            ago: Duration::ZERO,
+            ..core.aim(slot)
+        };
+        again.restore_aim(&aim, slot);
+        again.decision().unwrap().connect_at
+    };
+    assert_eq!(restarted(&core), slot + (slot - start));
+    let endpoint = core.decision().unwrap().endpoint;
+    core.on_connected(&endpoint);
+    assert_eq!(restarted(&core), slot);
+}
+
 /// Both silent from `start` on; one connection attempt a minute.
 fn silent_for(core: &mut Core, start: Instant, minutes: u32) -> Decision {
     for minute in 0..=minutes {

@@ -148,3 +148,29 @@ async fn a_device_of_a_canary_comes_back_at_its_signed_end() {
     // Two clocks are read, one after the other.
     assert!(OffsetDateTime::now_utc() >= until - time::Duration::milliseconds(50));
 }
+
+/// A route with a list of devices is 8 KB long.
+#[test]
+fn devices_of_a_gateway_share_its_route() {
+    let now = std::time::Instant::now();
+    let mut route = claims_of(1024, 0);
+    route.endpoints[0].region = "r".repeat(1_000);
+    let token = sign(&route, &key()).unwrap();
+    let trust = Trust::seen(&token, std::sync::Arc::new(route));
+    let fleet = FleetId::new("acme").unwrap();
+    let [one, other] = [1, 2].map(|number| {
+        let mut core = Core::new(fleet.clone(), device(number), trust.clone(), now);
+        let answer = Answer {
+            route: token.clone(),
+            poll_after_ms: 1_000,
+            stale: false,
+        };
+        core.on_answer(&answer, now, 0).unwrap();
+        core
+    });
+    let shared = |core: &Core| core.decision().unwrap().route;
+    assert!(std::sync::Arc::ptr_eq(&shared(&one), &shared(&other)));
+    let (one, other) = (one.held(now).unwrap().0, other.held(now).unwrap().0);
+    assert_eq!(one.as_ptr(), other.as_ptr());
+    assert_eq!(one, token);
+}

@@ -135,3 +135,42 @@ async fn a_canary_is_left_at_its_signed_end_though_nobody_answers() {
     // Two clocks are read, one after the other.
     assert!(OffsetDateTime::now_utc() >= until - time::Duration::milliseconds(50));
 }
+
+/// A watchdog restarts a device that can't reach its hub: the canary that it gave up stays so.
+#[tokio::test]
+async fn what_was_given_up_and_where_it_arrived_is_known_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.json");
+    let token = with_canary(claims_of(1024, 0), in_seconds(50));
+    let (url, _) = concierge(&token).await;
+    let start = || {
+        let mut config = config(vec![url.clone()]);
+        config.state_file = Some(path.clone());
+        open(config).unwrap()
+    };
+    let mut device = start();
+    let decision = device.poll().await.unwrap();
+    assert_eq!(decision.endpoint.hub.as_str(), "west");
+    assert!(start().decision().unwrap().until.is_some(), "a restart");
+    for _ in 0..3 {
+        device.on_connect_failed("refused");
+    }
+    assert_eq!(device.decision().unwrap().endpoint.hub.as_str(), "east");
+    let again = start().decision().unwrap();
+    assert_eq!((again.endpoint.hub.as_str(), again.until), ("east", None));
+
+    // A slot that lies ahead is over once the device is there.
+    let (url, _) = concierge(&sign(&claims_of(late_epoch(), 100_000), &key()).unwrap()).await;
+    let start = || {
+        let mut config = config(vec![url.clone()]);
+        config.state_file = Some(dir.path().join("other.json"));
+        open(config).unwrap()
+    };
+    let mut device = start();
+    let decision = device.poll().await.unwrap();
+    let now = std::time::Instant::now();
+    assert!(start().decision().unwrap().connect_at > now);
+    device.on_connected(&decision.endpoint);
+    let again = start().decision().unwrap();
+    assert!(again.connect_at <= std::time::Instant::now());
+}

@@ -139,14 +139,28 @@ fn windows_follow_each_other_and_fill_the_whole() {
 }
 
 #[test]
-fn waves_that_are_larger_than_the_fleet_leave_room_for_one() {
+fn waves_that_are_as_large_as_the_fleet_leave_room_for_one() {
     let plan = [
         wave("all", prefixes(&["d-"]), 500),
         wave("half", Members::Percent(50), 0),
     ];
-    let (waves, whole) = scheduled(&plan, 100);
+    let (waves, whole) = scheduled(&plan, 500);
     assert_eq!(whole, 6_250 + 13 + 13);
     assert_eq!(waves.range("d-1", whole), (0, 6_250));
+}
+
+/// The number of devices was forgotten when the waves were set: what is said of it still counts for
+/// those that no class has.
+#[test]
+fn classes_that_are_larger_than_the_fleet_do_not_squeeze_the_rest() {
+    let plan = [
+        wave("pumps", prefixes(&["pump-"]), 5_000),
+        wave("half", Members::Percent(50), 0),
+    ];
+    let (waves, whole) = scheduled(&plan, 1_000);
+    let windows: Vec<_> = waves.known().map(|wave| wave.window_ms).collect();
+    assert_eq!(windows, [62_500, 6_250]);
+    assert_eq!(whole, 62_500 + 6_250 + 6_250);
 }
 
 /// A percentage takes its part of the classes behind it too.

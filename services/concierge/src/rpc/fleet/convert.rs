@@ -46,41 +46,42 @@ pub(super) fn creation(message: &CreateFleetRequest) -> Result<(Uuid, Creation),
 
 fn new_fleet(checks: &mut Checks, fleet_id: &FleetId, wire: &Fleet) -> Option<Creation> {
     let hubs = hubs(checks, fleet_id, &wire.hubs);
-    let home = checks.hub("fleet.home_hub", &wire.home_hub)?;
+    // Everything is looked at before the first return.
+    let waves = waves(checks, &wire.waves);
+    let display_name = display_name(checks, &wire.display_name);
+    let device_count = devices(checks, or(wire.device_count, DEFAULT_DEVICES));
+    let utilisation = percent(checks, or(wire.utilisation_percent, DEFAULT_UTILISATION));
+    let poll_after = wire.poll_after.as_ref();
+    let poll_after_ms = span(checks, "fleet.poll_after", poll_after, DEFAULT_POLL, POLL);
+    let on_unreachable = wire.on_unreachable.parse::<OnUnreachable>();
+    let on_unreachable = on_unreachable
+        .map_err(|error| checks.violation("fleet.on_unreachable", error.to_string()))
+        .ok();
+    let home = checks.hub("fleet.home_hub", &wire.home_hub);
     let active = match wire.active_hub.as_str() {
         "" => home.clone(),
-        given => checks.hub("fleet.active_hub", given)?,
+        given => checks.hub("fleet.active_hub", given),
     };
+    let (home, active) = home.zip(active)?;
     for (field, hub) in [("fleet.home_hub", &home), ("fleet.active_hub", &active)] {
         if !hubs.iter().any(|row| row.hub_id == hub.as_str()) {
             checks.violation(field, format!("`{hub}` is none of the fleet's hubs"));
         }
     }
-    let on_unreachable = wire.on_unreachable.parse::<OnUnreachable>();
-    let on_unreachable = on_unreachable
-        .map_err(|error| checks.violation("fleet.on_unreachable", error.to_string()))
-        .ok()?;
     let index = hubs
         .iter()
         .find(|row| row.hub_id == active.as_str())?
         .index();
-    let waves = waves(checks, &wire.waves);
     let fleet = NewFleet {
         fleet_id: fleet_id.to_string(),
-        display_name: display_name(checks, &wire.display_name),
+        display_name,
         home_hub_id: home.to_string(),
         active_hub_id: active.to_string(),
         epoch: Epoch::first(index),
-        device_count: devices(checks, or(wire.device_count, DEFAULT_DEVICES)),
-        utilisation_percent: percent(checks, or(wire.utilisation_percent, DEFAULT_UTILISATION)),
-        poll_after_ms: span(
-            checks,
-            "fleet.poll_after",
-            wire.poll_after.as_ref(),
-            DEFAULT_POLL,
-            POLL,
-        ),
-        on_unreachable: on_unreachable.to_string(),
+        device_count,
+        utilisation_percent: utilisation,
+        poll_after_ms,
+        on_unreachable: on_unreachable?.to_string(),
         waves: serde_json::to_value(waves).ok()?,
     };
     Some(Creation { fleet, hubs })

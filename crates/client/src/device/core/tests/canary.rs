@@ -242,6 +242,25 @@ fn a_standby_that_takes_nobody_is_given_up() {
     assert_eq!(hub_at(&core, now + MINUTE), "east");
 }
 
+#[test]
+fn a_standby_that_ends_what_it_took_is_given_up_too() {
+    let start = Instant::now();
+    let mut core = settled(start);
+    let mut now = later(start);
+    core.on_answer(&with_canary(1024, 2), now, 0).unwrap();
+    for _ in 0..3 {
+        let decision = core.decision().unwrap();
+        assert_eq!(decision.endpoint.hub.as_str(), "south");
+        now = decision.connect_at;
+        core.on_connected(&decision.endpoint);
+        core.on_disconnected(now, u64::MAX);
+    }
+    let decision = core.decision().unwrap();
+    assert_eq!(decision.endpoint.hub.as_str(), "east");
+    assert_eq!(decision.connect_at, now + canary_slot());
+    assert_eq!(core.echo().2, "the hub ends its connections");
+}
+
 pub(super) fn restart(
     core: &Core,
     off: Duration,

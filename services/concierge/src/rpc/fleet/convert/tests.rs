@@ -50,6 +50,20 @@ fn every_violation_is_found_at_once() {
     for field in ["home_hub", "hubs[1].host", "hubs[0].admission_per_second"] {
         assert!(status.message().contains(field), "{}", status.message());
     }
+    // Neither does a name that is none hide what comes after it.
+    let fleet = bad.fleet.as_mut().unwrap();
+    fleet.home_hub = "No rth".into();
+    fleet.on_unreachable = "sometimes".into();
+    fleet.waves = vec![hubshift_api::pb::concierge::Wave::default()];
+    let status = creation(&bad).unwrap_err();
+    for field in [
+        "home_hub",
+        "utilisation_percent",
+        "on_unreachable",
+        "waves[0]",
+    ] {
+        assert!(status.message().contains(field), "{}", status.message());
+    }
 }
 
 #[test]
