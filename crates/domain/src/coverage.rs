@@ -45,6 +45,11 @@ impl Coverage {
         self.polling as f64 > most
     }
 
+    /// Whether the count may be too low by all that is missing.
+    fn may_be_all(&self) -> bool {
+        self.polling as f64 * (1.0 + self.error_percent / 100.0) >= self.registered as f64
+    }
+
     /// For a person: `182,114 of 200,000 poll (±1.6 %); 17,886 will not move by themselves`.
     pub fn text(&self) -> String {
         let (polling, registered) = (grouped(self.polling), grouped(self.registered));
@@ -57,6 +62,9 @@ impl Coverage {
                 "more than are known: correct the number of devices".to_owned()
             }
             0 => "all of them move by themselves".to_owned(),
+            silent if self.may_be_all() => {
+                format!("{} may not move by themselves", grouped(silent))
+            }
             silent => format!("{} will not move by themselves", grouped(silent)),
         };
         format!("{polling} of {registered} poll{error}; {rest}")
@@ -93,6 +101,14 @@ mod tests {
         assert_eq!(
             coverage(182_114, 200_000, 1.6).text(),
             "182,114 of 200,000 poll (±1.6 %); 17,886 will not move by themselves"
+        );
+        assert_eq!(
+            coverage(997_000, 1_000_000, 1.6).text(),
+            "997,000 of 1,000,000 poll (±1.6 %); 3,000 may not move by themselves"
+        );
+        assert_eq!(
+            coverage(999, 1_000, 0.0).text(),
+            "999 of 1,000 poll; 1 will not move by themselves"
         );
         assert_eq!(
             coverage(0, 1_000, 0.0).text(),

@@ -19,6 +19,8 @@ const ENV_PREFIX: &str = "HUBSHIFT_CONCIERGE_";
 
 /// The deadline of a call to another service.
 const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// No hub is looked at more often.
+const MIN_PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// More threads than that is a number that was meant for something else.
 const MAX_THREADS: usize = 1_024;
@@ -105,7 +107,8 @@ pub struct Config {
     /// the health check say that they are to be sent elsewhere.
     #[serde(default, with = "humane")]
     pub drain: Duration,
-    /// How often each hub is looked at, on the path that devices use; `0s`: never.
+    /// How often each hub is looked at, on the path that devices use; `0s`: never, and no oftener
+    /// than every second: a hub admits a hundred connections a second, devices' among them.
     #[serde(default, with = "humane")]
     pub probe_every: Duration,
     /// Authorities that may have signed the hubs' certificates, beside the public ones.
@@ -136,6 +139,10 @@ impl Config {
             // No planned move would ever get through.
             ("freeze_timeout", self.freeze_timeout),
         ]);
+        if !self.probe_every.is_zero() && self.probe_every < MIN_PROBE_EVERY {
+            let expected = "expected 0s (never), or 1s at least".to_owned();
+            problems.push(("probe_every".to_owned(), expected));
+        }
         problems.extend(self.public_limits.problems("public_limits"));
         let threads = [
             ("public_threads", self.public_threads),
@@ -278,6 +285,11 @@ mod tests {
         let silent = config("");
         assert_eq!(silent.probe_every, Duration::from_secs(10));
         assert!(silent.webhook.is_none() && silent.observer_ca.is_none());
+        for (every, is_taken) in [(0, true), (1, false), (999, false), (1_000, true)] {
+            let mut config = silent.clone();
+            config.probe_every = Duration::from_millis(every);
+            assert_eq!(config.checked().is_ok(), is_taken, "{every} ms");
+        }
         let told = config("[webhook]\nurl = \"https://hooks.example.net/a\"");
         assert!(told.webhook.unwrap().secret_file.is_none());
     }

@@ -2,13 +2,16 @@
 //! go, and never back.
 //!
 //! Kept true: what is told rises by (epoch, revision); a concierge that is behind is not believed,
-//! and left when it stays so; one that is silent is left after three missing heartbeats. Durable is
-//! nothing here: who wants to go on after a restart keeps [`FleetWatch::position`].
+//! and left when it stays so; one that is silent is left after three missing heartbeats. Clocks and
+//! the stream that is being opened are kept between calls, so that whoever waits beside other work
+//! and gives up often asks no more often and hears a silence no later. Durable is nothing here: who
+//! wants to go on after a restart keeps [`FleetWatch::position`].
 
 use std::time::Duration;
 
 use hubshift_api::pb::concierge::{Fleet, WatchFleetRequest, WatchFleetResponse};
-use tokio::time::{Instant, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tonic::{Code, Status, Streaming};
 
 use super::Concierge;
@@ -20,6 +23,8 @@ const SILENCE: Duration = Duration::from_secs(45);
 const OPENING: Duration = Duration::from_secs(10);
 /// A stream that lived so long was a good one: the next wait is short again.
 const STEADY: Duration = Duration::from_secs(5);
+/// No concierge may ask for a longer wait.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// A state of the fleet.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +51,12 @@ pub struct FleetWatch {
     name: String,
     back_end: String,
     seen: Option<(u64, u64)>,
+    /// At most one stream that is on its way.
+    opening: JoinSet<Result<Open, Status>>,
     open: Option<Open>,
     failures: u32,
+    /// Nothing is asked earlier.
+    not_before: Option<Instant>,
     silence: Duration,
 }
 
@@ -56,6 +65,8 @@ pub struct FleetWatch {
 struct Open {
     stream: Streaming<WatchFleetResponse>,
     since: Instant,
+    /// When it said something last.
+    heard: Instant,
     /// Whether the last state that it told is older than what was seen.
     is_behind: bool,
 }
@@ -74,8 +85,10 @@ impl FleetWatch {
             name: name.into(),
             back_end: back_end.into(),
             seen: None,
+            opening: JoinSet::new(),
             open: None,
             failures: 0,
+            not_before: None,
             silence: SILENCE,
         }
     }
@@ -98,27 +111,32 @@ impl FleetWatch {
     ///
     /// # Errors
     /// What repeating does not help: there is no such fleet, the caller may not, or no concierge
-    /// was named. Another call tries the next concierge.
+    /// was named. Another call tries the next concierge, after a while.
     pub async fn next(&mut self) -> Result<FleetState, Status> {
         loop {
             match self.step().await {
                 Ok(Some(state)) => return Ok(state),
                 Ok(None) => {}
-                Err(status) => self.leave(status).await?,
+                Err(status) => self.leave(status)?,
             }
         }
     }
 
     /// The next message; a state if it is newer.
     async fn step(&mut self) -> Result<Option<FleetState>, Status> {
+        if let Some(when) = self.not_before {
+            sleep_until(when).await;
+            self.not_before = None;
+        }
         if self.open.is_none() {
-            self.open = Some(self.begin().await?);
+            self.open = Some(self.opened().await?);
         }
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
-        let heard = timeout(self.silence, open.stream.message()).await;
+        let heard = timeout_at(open.heard + self.silence, open.stream.message()).await;
         let heard = heard.map_err(|_| lost("no heartbeat came"))??;
+        open.heard = Instant::now();
         let message = heard.ok_or_else(|| lost("the stream ended"))?;
         let Some(fleet) = message.fleet.filter(|_| !message.heartbeat) else {
             if open.is_behind && self.concierges.len() > 1 {
@@ -137,49 +155,66 @@ impl FleetWatch {
         Ok(Some(state))
     }
 
-    async fn begin(&self) -> Result<Open, Status> {
-        let turn = self.current.checked_rem(self.concierges.len());
-        let concierge = turn.and_then(|turn| self.concierges.get(turn));
-        let concierge =
-            concierge.ok_or_else(|| Status::invalid_argument("no concierge was named"))?;
+    /// Waits for the stream that is on its way, or sends for one.
+    async fn opened(&mut self) -> Result<Open, Status> {
+        if self.opening.is_empty() {
+            let turn = self.current.checked_rem(self.concierges.len());
+            let concierge = turn.and_then(|turn| self.concierges.get(turn));
+            let concierge =
+                concierge.ok_or_else(|| Status::invalid_argument("no concierge was named"))?;
+            let begun = begin(concierge.clone(), self.request());
+            self.opening.spawn(begun);
+        }
+        match self.opening.join_next().await {
+            Some(Ok(opened)) => opened,
+            Some(Err(_)) | None => Err(lost("the stream was not opened")),
+        }
+    }
+
+    fn request(&self) -> WatchFleetRequest {
         let (epoch, revision) = self.seen.unwrap_or_default();
-        let request = WatchFleetRequest {
+        WatchFleetRequest {
             name: self.name.clone(),
             back_end: self.back_end.clone(),
             revision,
             epoch,
-        };
-        let mut client = concierge.fleets();
-        let opened = timeout(OPENING, client.watch_fleet(request)).await;
-        let opened = opened.map_err(|_| lost("no answer came"))??;
-        Ok(Open {
-            stream: opened.into_inner(),
-            since: Instant::now(),
-            is_behind: false,
-        })
+        }
     }
 
-    /// Goes to the next concierge, after a while.
-    async fn leave(&mut self, status: Status) -> Result<(), Status> {
+    /// Turns to the next concierge, which is asked after a while.
+    fn leave(&mut self, status: Status) -> Result<(), Status> {
         let left = self.open.take();
         if left.is_some_and(|open| open.since.elapsed() >= STEADY) {
             self.failures = 0;
         }
         self.current = self.current.wrapping_add(1);
+        let wait = wait(RetryPolicy::default(), self.failures, &status).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Some(Instant::now() + wait);
         if is_final(status.code()) {
             return Err(status);
         }
-        let wait = wait(RetryPolicy::default(), self.failures, &status);
-        self.failures = self.failures.saturating_add(1);
         tracing::debug!(
             fleet = self.name,
             ?wait,
             error = status.message(),
             "a watch is begun again"
         );
-        tokio::time::sleep(wait).await;
         Ok(())
     }
+}
+
+async fn begin(concierge: Concierge, request: WatchFleetRequest) -> Result<Open, Status> {
+    let mut client = concierge.fleets();
+    let opened = timeout(OPENING, client.watch_fleet(request)).await;
+    let opened = opened.map_err(|_| lost("no answer came"))??;
+    let now = Instant::now();
+    Ok(Open {
+        stream: opened.into_inner(),
+        since: now,
+        heard: now,
+        is_behind: false,
+    })
 }
 
 fn lost(text: &str) -> Status {

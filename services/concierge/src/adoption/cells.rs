@@ -27,6 +27,9 @@ const HUB_BITS: u32 = 10;
 /// Stands for no hub, or one that the fleet does not have.
 const NO_HUB: u16 = (1 << HUB_BITS) - 1;
 const TAG_SHIFT: u32 = TICK_BITS + HUB_BITS;
+/// Who counts may be so many ticks behind a device that asks meanwhile: its cell is young, not 77 days
+/// old.
+const AHEAD: u64 = 600;
 /// A tag names a device in a sketch, too.
 const _: () = assert!(TAG_BITS == u64::BITS - TAG_SHIFT);
 
@@ -152,7 +155,10 @@ fn hub(cell: u64) -> u16 {
 fn age(cell: u64, tick: u64) -> u64 {
     // A cell that was written at tick zero says one: it is not from the future.
     let now = (tick & TICK_MASK).max(1);
-    now.wrapping_sub(cell) & TICK_MASK
+    match now.wrapping_sub(cell) & TICK_MASK {
+        ahead if ahead > TICK_MASK - AHEAD => 0,
+        age => age,
+    }
 }
 
 #[cfg(test)]
@@ -206,6 +212,24 @@ mod tests {
             }
         );
         assert_eq!(cells.count(50, 50, 1).polling, 1);
+    }
+
+    /// Counting takes a while, and a thread may be held up for longer.
+    #[test]
+    fn who_asks_while_it_is_counted_is_not_forgotten() {
+        let cells = Cells::for_devices(1000);
+        cells.note(1 << 40, Some(1), 12);
+        assert_eq!(cells.youngest(10), Some(0));
+        assert_eq!(cells.count(10, 50, 1).polling, 1);
+        assert_eq!(cells.tags(10, 50).count(), 1);
+        assert_eq!(cells.count(40, 50, 1).polling, 1);
+        // The one that is a tick ahead is not the one that was silent longest.
+        let full = Cells::for_devices(1);
+        for device in 0..16u64 {
+            full.note(device << TAG_SHIFT, Some(1), 12 - 2 * device.min(1));
+        }
+        full.note(16 << TAG_SHIFT, Some(1), 11);
+        assert!(full.tags(12, 0).any(|tag| tag == 0));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Counter {
     /// Forgets who fell silent, in time. One caller at a time.
     pub(super) fn tend(&self, tick: u64, window: u64) {
         if let Some(dense) = self.dense.get() {
-            dense.turn(tick, window);
+            dense.turn(tick, window, || self.cells.tags(tick, window));
         }
     }
 

@@ -44,17 +44,31 @@ impl Dense {
         }
     }
 
-    /// Forgets the older half when the newer one is full. One caller at a time.
-    pub(super) fn turn(&self, tick: u64, window: u64) {
-        if tick.saturating_sub(self.turned.load(Relaxed)) < window {
+    /// Forgets the older half when the newer one is full. One caller at a time. When nobody called
+    /// for a window more, as while the database was away, both hold who fell silent long ago:
+    /// then both are forgotten for those who asked `lately`, by their tags.
+    pub(super) fn turn<I: Iterator<Item = u32>>(
+        &self,
+        tick: u64,
+        window: u64,
+        lately: impl FnOnce() -> I,
+    ) {
+        let age = tick.saturating_sub(self.turned.load(Relaxed));
+        if age < window {
             return;
         }
-        let next = (self.current.load(Relaxed) + 1) % 2;
-        for register in &self.halves[next] {
-            register.store(0, Relaxed);
-        }
+        let current = self.current.load(Relaxed) % 2;
+        let next = 1 - current;
+        empty_out(&self.halves[next]);
         self.current.store(next, Relaxed);
         self.turned.store(tick, Relaxed);
+        if age >= 2 * window {
+            empty_out(&self.halves[current]);
+            // Read afterwards: a device is in the cells before it is here.
+            for (register, rank) in lately().map(place_of_tag) {
+                self.raise(register, rank);
+            }
+        }
     }
 
     /// Both halves together.
@@ -64,6 +78,12 @@ impl Dense {
             .zip(other)
             .map(|(one, other)| one.load(Relaxed).max(other.load(Relaxed)))
             .collect()
+    }
+}
+
+fn empty_out(half: &[AtomicU8]) {
+    for register in half {
+        register.store(0, Relaxed);
     }
 }
 

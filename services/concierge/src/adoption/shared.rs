@@ -8,12 +8,14 @@
 //! them changes nothing: they are written the next time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hubshift_domain::id::FleetId;
 use hubshift_domain::siphash::SipKey;
 use hubshift_domain::sketch::Sketch;
 use hubshift_store::StoreError;
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 use super::counter::Counter;
 use super::{Adoption, ticks, window};
@@ -22,6 +24,8 @@ use crate::table::{Snapshot, Table};
 
 /// Sketches that are written in one statement, at most.
 const AT_ONCE: usize = 256;
+/// A database that takes longer has other things to do.
+const LIMIT: Duration = Duration::from_secs(1);
 /// No fleet's sketch is written more often, tenths of a second.
 const SOONEST: u64 = 50;
 
@@ -45,7 +49,7 @@ pub(crate) async fn prepare(adoption: &Adoption, pool: &PgPool, table: &Table) {
     adoption.make_room(&table.load());
 }
 
-/// Writes the sketches that it is time for.
+/// Writes the sketches that it is time for. Never for long: the table is not refreshed meanwhile.
 pub(crate) async fn publish(adoption: &Adoption, pool: &PgPool, replica: &str, table: &Table) {
     let due = adoption.due(adoption.tick(), &table.load());
     if due.is_empty() {
@@ -53,9 +57,11 @@ pub(crate) async fn publish(adoption: &Adoption, pool: &PgPool, replica: &str, t
     }
     let fleets: Vec<String> = due.iter().map(|due| due.fleet.to_string()).collect();
     let sketches: Vec<Vec<u8>> = due.iter().map(|due| due.sketch.encode()).collect();
-    match coverage::write(pool, replica, &fleets, &sketches).await {
-        Ok(()) => due.iter().for_each(Due::note_written),
-        Err(error) => tracing::debug!(%error, "who asks is not written yet"),
+    let write = coverage::write(pool, replica, &fleets, &sketches);
+    match timeout(LIMIT, write).await {
+        Ok(Ok(())) => due.iter().for_each(Due::note_written),
+        Ok(Err(error)) => tracing::debug!(%error, "who asks is not written yet"),
+        Err(_) => tracing::debug!("who asks is not written yet: the database is slow"),
     }
 }
 

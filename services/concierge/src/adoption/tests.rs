@@ -159,6 +159,20 @@ fn who_fell_silent_leaves_the_registers_after_two_windows_at_most() {
     assert!((1_900..2_100).contains(&counted[2]), "{counted:?}");
 }
 
+/// Sketches are not tended while there is no database.
+#[test]
+fn who_fell_silent_during_an_outage_is_not_counted_after_it() {
+    let (_, snapshot, entry) = world();
+    let [one, _] = replicas(&entry, &snapshot);
+    let window = window(&entry);
+    ask(&one, 10, &entry, 0..5_000);
+    written(&one, 10, &snapshot).unwrap();
+    let tick = 10 + 10 * window;
+    ask(&one, tick, &entry, 0..2_000);
+    let count = written(&one, tick, &snapshot).unwrap().count().number;
+    assert!((1_900..2_100).contains(&count), "{count}");
+}
+
 #[test]
 fn a_sketch_is_due_every_quarter_of_a_period_and_only_when_somebody_asked_since() {
     let (_, snapshot, entry) = world();

@@ -11,7 +11,8 @@
 //! everybody else.
 //!
 //! Looks are spread over the period, a hundred a second and sixty-four at a time at most: with more
-//! than a thousand hubs each is looked at less often than `probe_every`.
+//! than a thousand hubs each is looked at less often than `probe_every`. A verdict counts until its hub
+//! should have been looked at three times more.
 
 mod probe;
 mod report;

@@ -40,12 +40,16 @@ impl Rounds {
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let rounds = Arc::new(self);
         let mut looks = JoinSet::new();
+        let mut took = Duration::ZERO;
         loop {
+            let began = Instant::now();
             let hubs = targets(&rounds.table.load());
             rounds
                 .sights
                 .keep(&hubs.iter().map(|(hub, _)| hub.clone()).collect());
             let gap = gap(rounds.every, hubs.len());
+            // Hubs that are silent make a round of many longer than it was meant to be.
+            rounds.sights.set_round(meant(gap, hubs.len()).max(took));
             if hubs.is_empty() && !pause(gap, &cancel).await {
                 return;
             }
@@ -61,6 +65,7 @@ impl Rounds {
                 while looks.try_join_next().is_some() {}
                 looks.spawn(rounds.clone().look(hub, host, permit));
             }
+            took = began.elapsed();
         }
     }
 
@@ -109,6 +114,11 @@ fn gap(every: Duration, hubs: usize) -> Duration {
     (every / hubs).max(CLOSEST)
 }
 
+/// How long a round is meant to take.
+fn meant(gap: Duration, hubs: usize) -> Duration {
+    gap.saturating_mul(u32::try_from(hubs).unwrap_or(u32::MAX))
+}
+
 /// Waits, a fifth more or less, so that concierges do not look in step; false when it is over.
 async fn pause(span: Duration, cancel: &CancellationToken) -> bool {
     let span = span.mul_f64(rand::rng().random_range(0.8..1.2));
@@ -129,6 +139,8 @@ mod tests {
         assert_eq!(gap(every, 0), every);
         assert_eq!(gap(every, 2), Duration::from_secs(5));
         assert_eq!(gap(every, 1_000_000), CLOSEST);
+        assert_eq!(meant(gap(every, 4), 4), every);
+        assert_eq!(meant(CLOSEST, 20_000), Duration::from_secs(200));
     }
 
     #[test]

@@ -83,6 +83,13 @@ pub(super) fn lost() {
     tracing::warn!("the webhook's queue is full: news of a hub is lost to it");
 }
 
+/// Makes the counters, at zero: a counter that appears with its first failure has not risen.
+fn begin_counting() {
+    for outcome in ["sent", "failed", "lost"] {
+        metrics::counter!("hubshift_webhook_total", "outcome" => outcome).increment(0);
+    }
+}
+
 fn count(outcome: &'static str) {
     metrics::counter!("hubshift_webhook_total", "outcome" => outcome).increment(1);
 }

@@ -26,7 +26,7 @@ use crate::peers::Peers;
 use crate::signing::{Signer, SigningFiles};
 use crate::table::{Refresher, Table};
 use crate::workflows::failover::Failover;
-use crate::{reconcilers, rpc};
+use crate::{gauges, reconcilers, rpc};
 
 /// Connections to the database at most.
 const CONNECTIONS: u32 = 20;
@@ -93,6 +93,7 @@ impl Parts {
 
     /// Starts everything that works in the background.
     pub(super) fn work(self, config: &Config, tasks: &Tasks) {
+        gauges::started();
         let (table, pool) = (self.app.table.clone(), self.app.pool.clone());
         self.observing.start(table, pool, &self.replica, tasks);
         let refresher = Refresher {

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::hub::millis;
 
-/// What writing may be late by: the rest of a round where there are many fleets.
-const LATE: Duration = Duration::from_secs(60);
+/// What writing may be late by: the rest of a round where there are many fleets. Ten thousand are 40
+/// refreshes, each a second and what it takes.
+const LATE: Duration = Duration::from_secs(120);
 
 /// The keys of these fleets, as far as they are known.
 pub(crate) async fn keys(
@@ -52,7 +53,7 @@ pub(crate) async fn write(
 }
 
 /// How many different devices asked any replica lately. A replica that nobody asked for 1.2 poll
-/// periods and a minute does not count any more.
+/// periods and two minutes does not count any more.
 pub(crate) async fn polling(
     connection: &mut PgConnection,
     fleet_id: &str,

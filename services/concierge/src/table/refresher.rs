@@ -141,8 +141,8 @@ impl Refresher {
         let served = self.served();
         measure(&served);
         write::witness(pool, &self.replica, &served).await?;
-        shared::publish(&self.adoption, pool, &self.replica, &self.table).await;
         gauges::refreshed(&self.table.load());
+        shared::publish(&self.adoption, pool, &self.replica, &self.table).await;
         failed.map_or(Ok(()), Err)
     }
 

@@ -23,6 +23,8 @@ type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
 struct Fake {
     scripts: Arc<Mutex<VecDeque<Vec<Item>>>>,
     asked: Arc<Mutex<Vec<WatchFleetRequest>>>,
+    /// How long it takes to answer.
+    slowness: Duration,
 }
 
 /// A fake that runs.
@@ -40,9 +42,14 @@ impl Drop for Running {
 
 impl Running {
     fn start(scripts: Vec<Vec<Item>>) -> Self {
+        Self::slow(scripts, Duration::ZERO)
+    }
+
+    fn slow(scripts: Vec<Vec<Item>>, slowness: Duration) -> Self {
         let fake = Fake {
             scripts: Arc::new(Mutex::new(scripts.into())),
             asked: Arc::default(),
+            slowness,
         };
         let service = FleetServiceServer::new(fake.clone());
         let router = GrpcServer::new(Health::new()).add(service).into_router();
@@ -168,6 +175,50 @@ async fn what_repeating_does_not_help_is_told() {
     assert_eq!(nobody.code(), Code::InvalidArgument);
 }
 
+/// As in a `select!` with other work that comes often: each wait is given up soon.
+async fn next_beside_other_work(watch: &mut FleetWatch) -> (u64, u64) {
+    let found = async {
+        loop {
+            let waited = timeout(Duration::from_millis(20), watch.next()).await;
+            if let Ok(state) = waited {
+                return state.unwrap().position();
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), found).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_gives_up_often_hears_a_silence_too_and_asks_no_more_often() {
+    let one = Running::start(vec![vec![state(1024, 1)]]);
+    let broken = vec![Err(Status::internal("broken"))];
+    let other = Running::start(vec![broken, vec![state(1024, 2)]]);
+    let mut watch = watch(&[&one, &other]);
+    assert_eq!(next_beside_other_work(&mut watch).await, (1024, 1));
+    assert_eq!(next_beside_other_work(&mut watch).await, (1024, 2));
+    assert_eq!((one.asked().len(), other.asked().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_slow_to_begin_is_asked_for_once() {
+    let slow = Running::slow(vec![vec![state(1024, 1)]], Duration::from_millis(200));
+    let mut watch = watch(&[&slow]);
+    assert_eq!(next_beside_other_work(&mut watch).await, (1024, 1));
+    assert_eq!(slow.asked(), [(0, 0)]);
+}
+
+#[tokio::test]
+async fn a_caller_that_repeats_what_does_not_help_waits_as_long_as_it_was_asked_to() {
+    let asked = Duration::from_millis(300);
+    let refused = || vec![Err(fault::retry(Code::NotFound, "NO", "", asked))];
+    let one = Running::start(vec![refused(), refused()]);
+    let mut watch = watch(&[&one]);
+    watch.next().await.unwrap_err();
+    let begun = Instant::now();
+    watch.next().await.unwrap_err();
+    assert!(begun.elapsed() >= asked - Duration::from_millis(50));
+}
+
 fn not_played<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("not by the fake"))
 }
@@ -225,6 +276,7 @@ impl FleetService for Fake {
         self.asked.lock().unwrap().push(request.into_inner());
         let script = self.scripts.lock().unwrap().pop_front();
         let script = script.ok_or_else(|| Status::unavailable("the script is over"))?;
+        tokio::time::sleep(self.slowness).await;
         Ok(Response::new(
             stream::iter(script).chain(stream::pending()).boxed(),
         ))

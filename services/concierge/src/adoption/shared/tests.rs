@@ -95,7 +95,7 @@ async fn what_is_old_or_of_another_binary_does_not_count_and_goes() {
         .await;
     assert_eq!(world.polling().await, (300, 0.0));
     world
-        .run("update concierge.coverage set write_time = now() - interval '3 minutes'")
+        .run("update concierge.coverage set write_time = now() - interval '4 minutes'")
         .await;
     assert_eq!(world.polling().await, (0, 0.0));
     world

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
-use super::{News, WebhookConfig, count};
+use super::{News, WebhookConfig, begin_counting, count};
 use crate::observers::trust::{self, TrustError};
 
 /// The receiver has so long to answer.
@@ -95,6 +95,7 @@ impl Webhook {
         mut news: Receiver<News>,
         cancel: CancellationToken,
     ) {
+        begin_counting();
         let tell = async {
             while let Some(news) = news.recv().await {
                 self.tell(&news).await;
@@ -189,6 +190,19 @@ mod tests {
         }
         for url in ["http://hooks.example.net", "ftp://127.0.0.1", "hooks", ""] {
             assert!(address(url).is_none(), "{url}");
+        }
+    }
+
+    /// An alert on a rise sees the first failure, too.
+    #[test]
+    fn the_counters_are_there_before_anything_failed() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, begin_counting);
+        let page = handle.render();
+        for outcome in ["sent", "failed", "lost"] {
+            let line = format!("hubshift_webhook_total{{outcome=\"{outcome}\"}} 0");
+            assert!(page.contains(&line), "{line} is not in\n{page}");
         }
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, post};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, Version, header};
 use hubshift_api::fault;
 use hubshift_api::pb::concierge::WatchFleetRequest;
 use hubshift_shell::grpc::LongLived;
@@ -31,7 +31,15 @@ pub(crate) fn method(watchers: Watchers) -> MethodRouter {
     post(serve).with_state(watchers)
 }
 
-async fn serve(State(watchers): State<Watchers>, body: Body) -> Response {
+/// Over HTTP/1.1 a reader that takes nothing could not be ended, nor told why a watch ends.
+async fn serve(State(watchers): State<Watchers>, version: Version, body: Body) -> Response {
+    if version < Version::HTTP_2 {
+        return (
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            "gRPC takes HTTP/2\n",
+        )
+            .into_response();
+    }
     let opened = match read(body).await {
         Ok(request) => watchers.open(&request),
         Err(refused) => Err(refused),

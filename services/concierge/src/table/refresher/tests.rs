@@ -280,6 +280,25 @@ async fn what_devices_tell_is_written_with_the_heartbeat() {
     assert_eq!(world.number(counts).await, 21);
 }
 
+/// They are statistics: nobody looks for another database because of them.
+#[tokio::test]
+async fn sketches_that_the_database_does_not_take_hold_no_refresh_up() {
+    let world = World::new().await;
+    let one = world.replica();
+    one.tick().await.unwrap();
+    one.adoption.note(&acme(), "d-1", Some(0));
+    let mut held = world.pool.begin().await.unwrap();
+    sqlx::query("lock table concierge.coverage in exclusive mode")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    one.tick().await.unwrap();
+    held.rollback().await.unwrap();
+    one.tick().await.unwrap();
+    let sketches = "select count(*) from concierge.coverage";
+    assert_eq!(world.number(sketches).await, 1);
+}
+
 #[tokio::test]
 async fn a_freeze_that_ran_out_reads_as_open() {
     let world = World::new().await;

@@ -134,6 +134,19 @@ async fn a_watch_over_the_wire_begins_resumes_refuses_and_ends() {
 }
 
 #[tokio::test]
+async fn over_http_1_nobody_watches() {
+    let server = Server::start(USUAL).await;
+    let old = reqwest::Client::builder().http1_only().build().unwrap();
+    let url = format!("http://{}{PATH}", server.addr);
+    let sent = old.post(url).body(question()).send();
+    let answer = tokio::time::timeout(PATIENCE, sent).await;
+    let answer = answer.unwrap().unwrap();
+    assert_eq!(answer.status(), 505);
+    assert_eq!(server.world.watching(), 0);
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn two_thousand_watchers_on_twenty_connections_all_get_a_change() {
     let server = Server::start(USUAL).await;
     let clients: Vec<Client> = (0..20).map(|_| server.client()).collect();
@@ -210,6 +223,12 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     .concat()
 }
 
+/// A request as gRPC sends it.
+fn question() -> Vec<u8> {
+    let request = asking(0, 0).encode_to_vec();
+    [&[0, 0, 0, 0, request.len() as u8][..], &request[..]].concat()
+}
+
 /// A client that asks for so many watches and reads nothing, ever.
 async fn deaf(addr: SocketAddr, streams: u32) -> TcpStream {
     let headers = [
@@ -221,8 +240,7 @@ async fn deaf(addr: SocketAddr, streams: u32) -> TcpStream {
         ("te", "trailers"),
     ];
     let headers = headers.map(|(name, value)| header(name, value)).concat();
-    let request = asking(0, 0).encode_to_vec();
-    let request = [&[0, 0, 0, 0, request.len() as u8][..], &request[..]].concat();
+    let request = question();
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(4, 0, 0, &[]));
     for number in 0..streams {
