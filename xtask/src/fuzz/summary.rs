@@ -1,5 +1,5 @@
 //! What libFuzzer says about its progress, such as
-//! `#8192	pulse  cov: 712 ft: 1801 corp: 95/6021b exec/s: 1365 rss: 61Mb`.
+//! `#8192 pulse  cov: 712 ft: 1801 corp: 95/6021b exec/s: 1365 rss: 61Mb`.
 
 use std::fmt;
 

@@ -163,6 +163,7 @@ impl Signer {
 
     /// One that trusts this key alone.
     #[cfg(any(test, fuzzing))]
+    #[allow(clippy::unwrap_used, reason = "fixtures of tests fail as tests do")]
     pub(crate) fn of(key: PrivateKey) -> Self {
         let trusted = KeySet::new([key.public()]);
         Self::with(Keys::of(key, trusted, None).unwrap(), None)

@@ -1,4 +1,5 @@
 //! Entries for tests, under a key that every test knows.
+#![allow(clippy::unwrap_used, reason = "fixtures of tests fail as tests do")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -16,7 +16,7 @@ pin_project! {
     pub(super) struct Owing<B> {
         #[pin]
         body: B,
-        /// None: its client is trusted.
+        // None: its client is trusted.
         line: Option<Rc<Line>>,
     }
 }
