@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hubshift_api::pb::concierge::{self as pb, Adoption, BackEnd, Debt, Fleet, Hub, HubObservation};
+use hubshift_api::pb::concierge::{
+    self as pb, Adoption, BackEnd, Debt, Fleet, Hub, HubObservation,
+};
 use hubshift_api::{enums, times};
 use hubshift_domain::coverage::Coverage;
 use hubshift_store::StoreError;
