@@ -42,6 +42,7 @@ fn every_inner_listener_says_what_it_offers(program: &OsStr, up: &Up<'_>) {
             "registry",
             &[
                 "AdoptionService",
+                "AttachmentService",
                 "BackupService",
                 "ConnectionService",
                 "DeviceService",

@@ -32,8 +32,6 @@ const SHOWN: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
     pub(crate) answers: u64,
-    /// Answers of a concierge that had lost its database.
-    pub(crate) stale: u64,
     /// Answers of a lower epoch than the device held.
     pub(crate) lowered: u64,
     pub(crate) failures: Vec<String>,
@@ -105,13 +103,17 @@ impl Load {
         std::mem::take(&mut self.shared.latencies.lock().unwrap())
     }
 
+    /// Answers so far of a concierge that had lost its database.
+    pub(crate) fn stale(&self) -> u64 {
+        self.shared.stale.load(Relaxed)
+    }
+
     /// Lets every turn that was begun end.
     pub(crate) fn stop(self) -> Ended {
         self.shared.stopping.store(true, Relaxed);
         self.thread.join().unwrap();
         Ended {
             answers: self.shared.devices.asked(),
-            stale: self.shared.stale.load(Relaxed),
             lowered: self.shared.lowered.load(Relaxed),
             failures: std::mem::take(&mut self.shared.failures.lock().unwrap()),
         }
