@@ -22,8 +22,8 @@ pub(crate) enum Figure {
     PssPerWatcher,
     /// Resident memory per watcher after the changes, bytes.
     BytesPerWatcherAfter,
-    /// 99th percentile over all streams and changes of the time since the change reached the first
-    /// stream, milliseconds.
+    /// 99th percentile over all streams and changes of the time since the change was ordered,
+    /// milliseconds.
     SpreadP99Ms,
     /// Until the change reached the last stream since it reached the first, median, milliseconds.
     SpreadAllMs,

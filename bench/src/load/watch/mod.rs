@@ -2,9 +2,10 @@
 //!
 //! Two figures count. *Memory*: how much the server's resident memory grew with the streams, by
 //! their number, each after it stood still. *p99 to reach all*: for every change, the time from its
-//! arrival at the first stream to its arrival at each stream; of all streams and changes together
-//! the 99th percentile. It begins at the first stream because a change of ours goes through the
-//! database first: how long that takes is a figure of its own.
+//! order to its arrival at each stream; of all streams and changes together the 99th percentile. A
+//! change of ours goes through the database within that time. A server that prepares everything
+//! before it sends anything, as etcd does, would look fast from the first stream on: that span is a
+//! figure of its own, and so is the time before it.
 
 mod board;
 mod frames;
@@ -105,9 +106,9 @@ fn growth(before: Memory, watched: Memory, after: Memory, streams: usize) -> [(F
 /// How changes spread, milliseconds.
 #[derive(Debug, Default)]
 struct Spread {
-    /// Of every change and stream, since the change's first.
-    since_first: Vec<f64>,
-    /// Of every change, until its last.
+    /// Of every change and stream, since the change was ordered.
+    since_order: Vec<f64>,
+    /// Of every change, from its first stream until its last.
     until_last: Vec<f64>,
     /// Of every change, from the order to its first.
     until_first: Vec<f64>,
@@ -122,13 +123,13 @@ impl Spread {
         let millis = |from: Instant, to: Instant| to.duration_since(from).as_secs_f64() * 1e3;
         self.until_first.push(millis(ordered, *first));
         self.until_last.push(millis(*first, *last));
-        let each = arrivals.iter().map(|arrival| millis(*first, *arrival));
-        self.since_first.extend(each);
+        let each = arrivals.iter().map(|arrival| millis(ordered, *arrival));
+        self.since_order.extend(each);
     }
 
     fn figures(&self) -> Option<Figures> {
         Some(Figures::from([
-            (Figure::SpreadP99Ms, percentile(&self.since_first, 99)?),
+            (Figure::SpreadP99Ms, percentile(&self.since_order, 99)?),
             (Figure::SpreadAllMs, median(&self.until_last)?),
             (Figure::OrderToFirstMs, median(&self.until_first)?),
         ]))
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_is_measured_from_the_first_stream() {
+    fn a_spread_is_measured_from_the_order() {
         let ordered = Instant::now();
         let at = |millis| ordered + Duration::from_millis(millis);
         let mut spread = Spread::default();
@@ -149,7 +150,7 @@ mod tests {
         spread.add(ordered, &[at(20), at(20), at(40)]);
         let figures = spread.figures().unwrap();
         let rounded = |figure| figures.get(&figure).map(|millis: &f64| millis.round());
-        assert_eq!(rounded(Figure::SpreadP99Ms), Some(20.0));
+        assert_eq!(rounded(Figure::SpreadP99Ms), Some(1_010.0));
         assert_eq!(rounded(Figure::SpreadAllMs), Some(15.0));
         assert_eq!(rounded(Figure::OrderToFirstMs), Some(510.0));
     }

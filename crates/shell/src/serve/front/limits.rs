@@ -76,12 +76,17 @@ impl Default for Limits {
     }
 }
 
+/// No loop lags that much: nothing is shed.
+const NEVER: Duration = Duration::from_secs(24 * 3600);
+
 impl Limits {
-    /// The defaults, without a limit per client: for a listener whose clients are known (by
-    /// certificate, or of this machine alone), where one address may be a whole back end.
+    /// The defaults, without a limit per client and without shedding: for a listener whose clients
+    /// are known (by certificate, or of this machine alone), where one address may be a whole back
+    /// end, and where an operator must get through while ten thousand watchers come back.
     pub fn trusting_everyone() -> Self {
         Self {
             trusted: vec![Network::EVERYTHING],
+            shed_lag: NEVER,
             ..Self::default()
         }
     }
@@ -131,6 +136,13 @@ fn loopback() -> Vec<Network> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_trusts_everyone_sheds_nobody() {
+        let limits = Limits::trusting_everyone();
+        assert!(limits.shed_lag > Duration::from_secs(3600));
+        assert!(limits.problems("l").is_empty());
+    }
 
     #[test]
     fn the_defaults_trust_loopback_alone_and_have_no_problem() {
