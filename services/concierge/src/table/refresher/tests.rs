@@ -1,5 +1,7 @@
 //! The refresher on a real database: signed once, never lowered, served without it.
 
+mod tidy;
+
 use std::path::Path;
 
 use hubshift_domain::epoch::Epoch;
@@ -324,23 +326,6 @@ async fn a_freeze_that_ran_out_reads_as_open() {
 }
 
 #[tokio::test]
-async fn gone_replicas_are_forgotten_only_when_they_know_nothing_more() {
-    let world = World::new().await;
-    world
-        .run(
-            "insert into concierge.epoch_witness
-                (replica_id, fleet_id, epoch, routing_version, seen_time)
-             values ('gone', 'acme', 1024, 1, now() - interval '2 days'),
-                    ('knows-more', 'acme', 2049, 2, now() - interval '2 days'),
-                    ('here', 'acme', 1024, 1, now())",
-        )
-        .await;
-    assert_eq!(write::forget_gone_replicas(&world.pool).await.unwrap(), 1);
-    let left = "select count(*) from concierge.epoch_witness where replica_id <> 'gone'";
-    assert_eq!(world.number(left).await, 2);
-}
-
-#[tokio::test]
 async fn without_a_database_the_disk_serves_and_says_so() {
     let world = World::new().await;
     world.replica().tick().await.unwrap();
@@ -379,26 +364,4 @@ async fn a_refresher_runs_until_it_is_cancelled_and_hears_of_news() {
     assert!(epoch(2049).await);
     cancel.cancel();
     running.await.unwrap();
-}
-
-#[tokio::test]
-async fn routes_that_are_long_over_are_forgotten_and_newer_ones_stay() {
-    let world = World::new().await;
-    let one = world.replica();
-    one.tick().await.unwrap();
-    for sql in [
-        "insert into concierge.route
-            (fleet_id, routing_version, epoch, jws, issue_time, not_after)
-         select fleet_id, routing_version, epoch, jws, now() - interval '9 days',
-                now() - interval '8 days' from concierge.route",
-        "insert into concierge.route
-            (fleet_id, routing_version, epoch, jws, issue_time, not_after)
-         select fleet_id, routing_version, epoch, jws, now() - interval '2 days',
-                now() - interval '1 day' from concierge.route where not_after > now()",
-    ] {
-        world.run(sql).await;
-    }
-    assert_eq!(write::forget_old_routes(&world.pool).await.unwrap(), 1);
-    let left = "select count(*) from concierge.route";
-    assert_eq!(world.number(left).await, 2);
 }
