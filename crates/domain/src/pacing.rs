@@ -20,7 +20,7 @@ pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
 pub const BACKOFF_CAP: Duration = Duration::from_secs(60);
 
 /// No number of 64 bits has more decimal digits.
-const MAX_DIGITS: usize = 20;
+pub const MAX_DIGITS: usize = 20;
 
 /// How long the device waits before it connects after it first accepted the epoch: whole
 /// milliseconds in `[0, window)`, `floor(W * H(device_id, epoch))`; zero for an empty window.
@@ -54,7 +54,7 @@ pub(crate) fn device_hash(device_id: &str, parts: &[&[u8]]) -> u64 {
 }
 
 /// The number in decimal, without an allocation: this is done for every poll of every device.
-fn decimal(mut number: u64, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
+pub fn decimal(mut number: u64, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
     let mut first = MAX_DIGITS;
     loop {
         first -= 1;

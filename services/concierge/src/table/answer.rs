@@ -12,6 +12,7 @@ use hubshift_api::pb::concierge::GetEndpointResponse;
 use hubshift_api::times;
 use hubshift_api::validate::Checks;
 use hubshift_domain::id::{self, DeviceId, FleetId, HubId, IdError};
+use hubshift_domain::pacing::{MAX_DIGITS, decimal};
 use prost::encoding::{encode_varint, encoded_len_varint};
 use tonic::{Code, Status};
 
@@ -194,9 +195,12 @@ impl Answer<'_> {
     /// The same as JSON, as docs/route.md has it.
     pub(crate) fn json(&self) -> Bytes {
         let (encoded, tail) = self.parts();
-        let mut digits = [0; 10];
+        let mut digits = [0; MAX_DIGITS];
         let (name, slot): (&[u8], &[u8]) = match self.connect_after_ms {
-            Some(ms) => (b",\"connect_after_ms\":", decimal(ms, &mut digits)),
+            Some(ms) => (
+                b",\"connect_after_ms\":",
+                decimal(u64::from(ms), &mut digits),
+            ),
             None => (b"", b""),
         };
         let parts: [&[u8]; 5] = [
@@ -228,19 +232,6 @@ impl Answer<'_> {
 
     fn parts(&self) -> (&Encoded, &Tail) {
         (self.entry.encoded(), self.snapshot.moment.tail(self.stale))
-    }
-}
-
-/// The number's digits, at the end of the buffer.
-fn decimal(mut number: u32, buffer: &mut [u8; 10]) -> &[u8] {
-    let mut first = buffer.len();
-    loop {
-        first -= 1;
-        buffer[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &buffer[first..];
-        }
     }
 }
 
